@@ -1,0 +1,543 @@
+"""The vocabulary of the house: what can happen to a conversation, and what a conversation can ask for.
+
+Events come in (from the service, the playout clock, timers, people), effects go out. Plain data, stdlib only; this
+file knows no wire format and no device. Audio is always signed 16-bit little-endian mono at 24 kHz
+(`SAMPLE_RATE_HZ`), positions are samples at that rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SAMPLE_RATE_HZ = 24_000
+"""The Realtime API's only PCM rate (openai-python `realtime_audio_formats.AudioPCM`)."""
+SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
+BYTES_PER_SAMPLE = 2
+BYTES_PER_MS = SAMPLES_PER_MS * BYTES_PER_SAMPLE
+
+Role = Literal["user", "assistant", "system"]
+Modality = Literal["audio", "text"]
+TurnDetectionType = Literal["server_vad", "semantic_vad", "none"]
+Eagerness = Literal["auto", "low", "medium", "high"]
+BargeInMode = Literal["immediate", "off"]
+Speaker = Literal["user", "assistant"]
+ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnDetection:
+    """How the service decides that the visitor's turn began and ended. `none` is push to talk."""
+
+    type: TurnDetectionType = "server_vad"
+    threshold: float = 0.85
+    prefix_padding_ms: int = 500
+    silence_duration_ms: int = 1200
+    create_response: bool = True
+    interrupt_response: bool = True
+    idle_timeout_ms: int | None = None
+    eagerness: Eagerness = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """The session as the service confirmed it. `turn_detection` None means that the service has none (push to talk)."""
+
+    instructions: str
+    turn_detection: TurnDetection | None
+    voice: str = ""
+    output: Modality = "audio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one response (`response.done.response.usage`); cached tokens are part of the input tokens."""
+
+    input_text: int = 0
+    input_audio: int = 0
+    cached_text: int = 0
+    cached_audio: int = 0
+    output_text: int = 0
+    output_audio: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_text + self.input_audio + self.output_text + self.output_audio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """How much of one piece of assistant audio was handed to the device."""
+
+    item_id: str
+    content_index: int
+    heard_samples: int
+
+
+# --- Events: what happened -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of everything that can happen to a conversation."""
+
+
+# What the link says.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkReady(Event):
+    """The service confirmed our session: microphone audio may flow."""
+
+    session_id: str
+    model: str
+    session: SessionView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkLost(Event):
+    """There is no link (any more). `retry_in_s` None: nothing is tried again by itself."""
+
+    reason: str
+    code: str = ""
+    hint: str = ""
+    fatal: bool = False
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUpdated(Event):
+    session: SessionView
+
+
+# What the service hears.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStarted(Event):
+    item_id: str
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStopped(Event):
+    item_id: str
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCommitted(Event):
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTimedOut(Event):
+    """`idle_timeout_ms` passed: the service commits the silence and answers it."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTranscriptDelta(Event):
+    item_id: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTranscriptDone(Event):
+    item_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTranscriptFailed(Event):
+    item_id: str
+    message: str
+
+
+# What the conversation holds.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemAdded(Event):
+    """`conversation.item.added` (or its older name `.created`)."""
+
+    item_id: str
+    item_type: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTruncated(Event):
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDeleted(Event):
+    item_id: str
+
+
+# What the model says.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseCreated(Event):
+    response_id: str
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputItemAdded(Event):
+    response_id: str
+    item_id: str
+    output_index: int
+    item_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioDelta(Event):
+    response_id: str
+    item_id: str
+    output_index: int
+    content_index: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioDone(Event):
+    response_id: str
+    item_id: str
+    content_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantTextDelta(Event):
+    """A piece of the spoken transcript, or of the text where the output is text."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    delta: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantTextDone(Event):
+    response_id: str
+    item_id: str
+    content_index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCalled(Event):
+    """A complete function call, taken from `response.output_item.done` only (realtime.md §3.4 D)."""
+
+    response_id: str
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseDone(Event):
+    """Always the last event of a response. `error_code` is set where status is failed."""
+
+    response_id: str
+    status: ResponseStatus
+    reason: str = ""
+    error_code: str = ""
+    error_message: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerError(Event):
+    """An `error` event that left the session open. `event_id` names our message that caused it."""
+
+    code: str
+    message: str
+    type: str = ""
+    param: str = ""
+    event_id: str = ""
+
+
+# What the audio process says.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayoutStarted(Event):
+    """The first sample of this piece was handed to the device."""
+
+    item_id: str
+    content_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayoutProgressed(Event):
+    """How far the device is; sent about ten times a second while something plays."""
+
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayoutIdle(Event):
+    """Everything that was given to play has been audible to its end (the stream's output latency included)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayoutFlushed(Event):
+    """The answer to `Flush`: what had been handed to the device of each piece that was still unfinished."""
+
+    token: int
+    heard: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioLost(Event):
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioReady(Event):
+    input_name: str
+    output_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInputEnded(Event):
+    """The file that plays the microphone is at its end; silence follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Event):
+    name: str
+
+
+# What people ask for. Every command is answered by exactly one `Reply` or `Refuse` with its `request_id`.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Event):
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartConversation(Command):
+    conversation_id: str
+    speaks_first: Speaker | None = None
+    greeting: str | None = None
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopConversation(Command):
+    reason: str = "requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage(Command):
+    text: str
+    role: Literal["user", "system"] = "user"
+    respond: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestResponse(Command):
+    """`wait`: answer when the response is done, with its text; otherwise as soon as the service accepted it."""
+
+    instructions: str | None = None
+    output: Modality | None = None
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptResponse(Command):
+    """A person's hard stop: works in every barge-in mode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetInstructions(Command):
+    """Standing runtime instructions; `text` None clears them."""
+
+    text: str | None
+    mode: Literal["append", "replace"] = "append"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTurnDetection(Command):
+    """`changes` maps field names of `TurnDetection` to validated values."""
+
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkBegin(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnd(Command):
+    pass
+
+
+# --- Effects: what is to be done -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Base of everything that a conversation can ask its shell to do."""
+
+
+# To the link. `event_id` travels as the client event's own id, so that an `error` event can be matched to it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLink(Effect):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLink(Effect):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSession(Effect):
+    """Change the wanted session. With no link it takes effect in the next one. None leaves a field alone."""
+
+    event_id: str
+    instructions: str | None = None
+    turn_detection: TurnDetection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToService(Effect):
+    """Base of the messages that need a ready link; without one they are dropped and counted."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMessage(ToService):
+    item_id: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFunctionOutput(ToService):
+    item_id: str
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateResponse(ToService):
+    """`instructions` replace the session's for this one response (the service's rule), so they are complete here."""
+
+    instructions: str | None = None
+    output: Modality | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelResponse(ToService):
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruncateItem(ToService):
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteItem(ToService):
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInput(ToService):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearInput(ToService):
+    pass
+
+
+# To the audio.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(Effect):
+    item_id: str
+    content_index: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush(Effect):
+    """Silence within one block and forget what was queued; answered by `PlayoutFlushed` with the same token."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMicrophone(Effect):
+    """Send (or stop sending) what the microphone hears to the service."""
+
+    open: bool
+
+
+# To the clock, the people and the records.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer(Effect):
+    """Fire `TimerFired(name)` after `delay_s`; a timer of the same name is replaced."""
+
+    name: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTimer(Effect):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Effect):
+    request_id: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse(Effect):
+    """A command that cannot be done. `kind` is contract.md §4's."""
+
+    request_id: int
+    kind: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Effect):
+    """Tell whoever subscribed to `topic` (contract.md §4)."""
+
+    topic: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Effect):
+    """Keep this in the history; `record` is one of `records.py`."""
+
+    record: Any
