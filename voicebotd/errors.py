@@ -6,6 +6,7 @@
     ├── RealtimeError             the link or the provider; says whether a retry can help
     ├── StorageError              the database
     ├── ToolError                 a function the model called
+    ├── CommandRefusedError       what a person asked cannot be done now; the kind that contract.md §4 names
     └── RpcError                  an answer to a control client: JSON-RPC code plus a stable kind
 
 This file knows no other file. Our own bugs are not in this tree: they raise what Python raises.
@@ -75,6 +76,15 @@ class StorageError(VoicebotError):
 
 class ToolError(VoicebotError):
     """A tool failed; its message is fit for the model to read."""
+
+
+class CommandRefusedError(VoicebotError):
+    """A command makes no sense at present, or the service refused it. `kind` is stable and fit for programs."""
+
+    def __init__(self, kind: str, message: str, *, hint: str = "", retryable: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.retryable = retryable
 
 
 class RpcError(VoicebotError):

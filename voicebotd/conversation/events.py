@@ -489,6 +489,13 @@ class Flush(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldInput(Effect):
+    """Stop (or go on) reading a file that is sent faster than real time."""
+
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMicrophone(Effect):
     """Send (or stop sending) what the microphone hears to the service."""
 

@@ -1,0 +1,333 @@
+"""The conversation: events in, effects out. No I/O, no clock, no logging, no randomness.
+
+Owns the state (`states.py` is its law) and the life of a conversation: link, timers, end of a file. What is said is
+`dialogue.py`'s, what people ask is `desk.py`'s, what holds until changed is `standing.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.desk import Desk
+from voicebotd.conversation.dialogue import Dialogue
+from voicebotd.conversation.ids import Ids
+from voicebotd.conversation.policy import Policy
+from voicebotd.conversation.records import ConversationRecord
+from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
+from voicebotd.conversation.standing import Standing
+from voicebotd.conversation.states import TABLE, Handled, Late, Refused, State
+
+ANSWER = "answer"
+QUIET = "quiet"
+
+BENIGN = frozenset(
+    {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
+)
+"""Errors that a race between us and the service makes normal (realtime.md §4); nothing is to be done about them."""
+
+GREET = "Begin the conversation now: greet the visitor in these words or words close to them.\n"
+
+
+class IllegalEventError(Exception):
+    """Our own bug: the table has no such event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What `status.get` tells of the conversation."""
+
+    state: State
+    conversation_id: str | None
+    started_at_s: float
+    """On the clock of `handle`'s `now_s`."""
+    turns: int
+    instructions: str
+    turn_detection: dict[str, Any]
+    confirmed: bool
+    talking: bool
+    tokens: int
+
+
+class Conversation:
+    """One after the other; `handle` is the only way in."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._ids = Ids()
+        self._standing = Standing(policy)
+        self._desk = Desk(self._ids, self._standing, deliver_within_s=policy.confirm_within_s)
+        self._dialogue = Dialogue("", self._ids)
+        self._record: ConversationRecord | None = None
+        self._opening: ev.StartConversation | None = None
+        self._ready = False
+        self._started_at_s = self._now_s = 0.0
+        self._tokens = 0
+        self._input_ended = False
+        self._timers: set[str] = set()
+        self._microphone_open = self._input_held = False
+        self.state = State.OFF
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            state=self.state,
+            conversation_id=self._record.conversation_id if self._record else None,
+            started_at_s=self._started_at_s,
+            turns=self._dialogue.turns.count,
+            instructions=self._standing.instructions,
+            turn_detection=self._standing.effective_turn_detection,
+            confirmed=self._standing.confirmed is not None,
+            talking=self._desk.talking,
+            tokens=self._tokens,
+        )
+
+    def handle(self, event: ev.Event, now_s: float) -> list[ev.Effect]:
+        """Take one event; return what is to be done, in order.
+
+        `now_s` is a monotonic clock in seconds. Raises IllegalEventError, with nothing changed, for an event that the
+        table does not know in this state.
+        """
+        cell = TABLE[self.state].get(type(event))
+        if cell is None:
+            raise IllegalEventError(f"{type(event).__name__} in state {self.state}")
+        if isinstance(cell, Late):
+            return []
+        if isinstance(cell, Refused):
+            assert isinstance(event, ev.Command)
+            refusal = ev.Refuse(
+                request_id=event.request_id,
+                kind=cell.kind,
+                message=cell.message,
+                hint=cell.hint,
+                retryable=cell.retryable,
+            )
+            return [refusal]
+        self._now_s = now_s
+        kind = type(event)
+        said = kind in Dialogue.HANDLES
+        effects = self._dialogue.handle(event) if said else self._HANDLERS[kind](self, event)
+        return effects + self._settle(cell)
+
+    # The life of a conversation.
+
+    def _start(self, event: ev.StartConversation) -> list[ev.Effect]:
+        self._record = ConversationRecord(
+            conversation_id=event.conversation_id,
+            provider=self._policy.provider,
+            source="file" if self._policy.source == "file" else "microphone",
+        )
+        self._dialogue = Dialogue(event.conversation_id, self._ids)
+        self._opening, self._started_at_s, self._tokens = event, self._now_s, 0
+        self._standing.for_this_conversation = event.instructions or ""
+        update = ev.UpdateSession(
+            event_id=self._ids.event(),
+            instructions=self._standing.instructions,
+            turn_detection=self._standing.session_turn_detection(),
+        )
+        reply = ev.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
+        return [ev.Record(record=self._record), update, ev.OpenLink(), reply]
+
+    def _stop(self, event: ev.StopConversation) -> list[ev.Effect]:
+        seconds = round(self._now_s - self._started_at_s, 1)
+        turns = self._dialogue.turns.count
+        reply = ev.Reply(request_id=event.request_id, result={"turns": turns, "seconds": seconds, "usd": None})
+        return [*self._end(event.reason), reply]
+
+    def _end(self, reason: str) -> list[ev.Effect]:
+        assert self._record is not None
+        ended = replace(self._record, end_reason=reason)
+        effects = [
+            *self._dialogue.stop(),
+            *self._lose_session("conversation.not_running", "the conversation was stopped"),
+            ev.CloseLink(),
+            ev.Record(record=ended),
+        ]
+        self._record = None
+        self._input_ended = False
+        self._standing.for_this_conversation = ""
+        return effects
+
+    def _link_ready(self, event: ev.LinkReady) -> list[ev.Effect]:
+        assert self._record is not None
+        effects = self._lose_session("link.unavailable", "a new session began") if self._ready else []
+        self._ready = True
+        self._standing.confirmed = event.session
+        self._record = replace(self._record, model=event.model)
+        told = ev.Publish(topic="link", data={"state": "ready", "session_id": event.session_id, "model": event.model})
+        effects += [ev.Record(record=self._record), told]
+        opening, self._opening = self._opening, None
+        if opening is not None and self._assistant_opens(opening):
+            greeting = opening.greeting or self._policy.greeting
+            instructions = self._standing.for_response(GREET + greeting)
+            effects += self._dialogue.responses.submit(Request(event_id=self._ids.event(), instructions=instructions))
+        return effects
+
+    def _assistant_opens(self, opening: ev.StartConversation) -> bool:
+        if opening.greeting and opening.speaks_first is None:
+            return True
+        return (opening.speaks_first or self._policy.speaks_first) == "assistant"
+
+    def _link_lost(self, event: ev.LinkLost) -> list[ev.Effect]:
+        data = {
+            "state": "refused" if event.fatal else "lost",
+            "reason": event.reason,
+            "code": event.code,
+            "hint": event.hint,
+            "retry_in_s": event.retry_in_s,
+        }
+        effects: list[ev.Effect] = [ev.Publish(topic="link", data=data)]
+        effects += self._lose_session("link.unavailable", f"the link was lost: {event.reason}")
+        if self._policy.source == "file":
+            effects += self._end(f"link lost: {event.reason}")
+        return effects
+
+    def _lose_session(self, kind: str, message: str) -> list[ev.Effect]:
+        self._ready = False
+        return [*self._standing.lost(), *self._desk.lost(), *self._dialogue.lost(kind, message)]
+
+    def _server_error(self, event: ev.ServerError) -> list[ev.Effect]:
+        """Match an error to what caused it; tell people of those that nobody waits for."""
+        for answer in (self._dialogue.responses.failed, self._standing.refused, self._desk.refused):
+            if (effects := answer(event)) is not None:
+                return effects
+        if event.code in BENIGN:
+            return []
+        return [ev.Publish(topic="error", data={"code": event.code, "message": event.message, "param": event.param})]
+
+    def _response_done(self, event: ev.ResponseDone) -> list[ev.Effect]:
+        effects = self._dialogue.response_done(event)
+        if event.usage is not None:
+            self._tokens += event.usage.total
+            data = {"response_id": event.response_id, "tokens": event.usage.total, "conversation_tokens": self._tokens}
+            effects.append(ev.Publish(topic="usage", data=data))
+        return effects
+
+    def _input_end(self, _: ev.AudioInputEnded) -> list[ev.Effect]:
+        self._input_ended = True
+        if not self._ready or self._standing.turn_detection.type != "none":
+            return []
+        commit = ev.CommitInput(event_id=self._ids.event())
+        return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
+
+    def _timer(self, event: ev.TimerFired) -> list[ev.Effect]:
+        if event.name in (ANSWER, QUIET):
+            return self._own_timer(event.name)
+        return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
+
+    def _own_timer(self, name: str) -> list[ev.Effect]:
+        if name not in self._timers:
+            return []
+        self._timers.discard(name)
+        if name == QUIET:
+            return self._end("the input ended")
+        told = ev.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
+        return [told, *self._dialogue.responses.give_up()]
+
+    # After every event.
+
+    def _derive(self) -> State:
+        if self._record is None:
+            return State.OFF
+        if not self._ready:
+            return State.CONNECTING
+        if self._dialogue.visitor_speaks:
+            return State.HEARING
+        if self._dialogue.sounding:
+            return State.SPEAKING
+        return State.THINKING if self._dialogue.thinking else State.LISTENING
+
+    def _settle(self, cell: Handled) -> list[ev.Effect]:
+        """Follow the state: tell it, and set the microphone, the timers and the file's pace by it."""
+        before, self.state = self.state, self._derive()
+        assert self.state in cell.then, f"{before} may not become {self.state}"
+        effects: list[ev.Effect] = []
+        if self.state is not before:
+            conversation_id = self._record.conversation_id if self._record else None
+            data = {"state": str(self.state), "before": str(before), "conversation_id": conversation_id}
+            effects.append(ev.Publish(topic="state", data=data))
+        return effects + self._gate_input() + self._keep_timers()
+
+    def _gate_input(self) -> list[ev.Effect]:
+        effects: list[ev.Effect] = []
+        microphone = self._ready and (self._desk.talking or self._standing.turn_detection.type != "none")
+        if self._policy.source == "file":
+            microphone = self._ready
+        if microphone != self._microphone_open:
+            self._microphone_open = microphone
+            effects.append(ev.OpenMicrophone(open=microphone))
+        answering = self.state in (State.CONNECTING, State.THINKING, State.SPEAKING)
+        hold = self._policy.hold_input_while_answering and answering
+        if hold != self._input_held:
+            self._input_held = hold
+            effects.append(ev.HoldInput(hold=hold))
+        return effects
+
+    def _keep_timers(self) -> list[ev.Effect]:
+        silence_s = self._standing.turn_detection.silence_duration_ms / 1000
+        quiet = self._input_ended and self.state is State.LISTENING
+        return [
+            *self._keep_timer(ANSWER, self._ready and self._dialogue.responses.awaited, self._policy.answer_within_s),
+            *self._keep_timer(QUIET, quiet, silence_s + self._policy.quiet_after_input_s),
+        ]
+
+    def _keep_timer(self, name: str, wanted: bool, delay_s: float) -> list[ev.Effect]:
+        if wanted == (name in self._timers):
+            return []
+        if not wanted:
+            self._timers.discard(name)
+            return [ev.CancelTimer(name=name)]
+        self._timers.add(name)
+        return [ev.SetTimer(name=name, delay_s=delay_s)]
+
+    # Which event goes where.
+
+    def _speech_started(self, event: ev.SpeechStarted) -> list[ev.Effect]:
+        detection = self._standing.session_turn_detection()
+        return self._dialogue.speech_started(
+            event, self._policy.barge_in, service_interrupts=detection.interrupt_response
+        )
+
+    def _speech_stopped(self, event: ev.SpeechStopped) -> list[ev.Effect]:
+        return self._dialogue.speech_stopped(event, service_answers=self._standing.turn_detection.create_response)
+
+    def _audio_lost(self, event: ev.AudioLost) -> list[ev.Effect]:
+        return [ev.Publish(topic="device", data={"state": "lost", "reason": event.reason, "hint": event.hint})]
+
+    def _audio_ready(self, event: ev.AudioReady) -> list[ev.Effect]:
+        data = {"state": "ready", "input": event.input_name, "output": event.output_name}
+        return [ev.Publish(topic="device", data=data)]
+
+    def _set_instructions(self, event: ev.SetInstructions) -> list[ev.Effect]:
+        return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
+
+    def _send_message(self, event: ev.SendMessage) -> list[ev.Effect]:
+        return self._desk.send_message(event, self._dialogue)
+
+    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[ev.Effect]]]] = {
+        ev.LinkReady: _link_ready,
+        ev.LinkLost: _link_lost,
+        ev.SessionUpdated: lambda self, event: self._standing.updated(event.session),
+        ev.SpeechStarted: _speech_started,
+        ev.SpeechStopped: _speech_stopped,
+        ev.ItemAdded: lambda self, event: self._desk.delivered(event),
+        ev.ItemTruncated: lambda _self, _event: [],
+        ev.ItemDeleted: lambda _self, _event: [],
+        ev.ResponseDone: _response_done,
+        ev.ServerError: _server_error,
+        ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._ready),
+        ev.AudioLost: _audio_lost,
+        ev.AudioReady: _audio_ready,
+        ev.AudioInputEnded: _input_end,
+        ev.TimerFired: _timer,
+        ev.StartConversation: _start,
+        ev.StopConversation: _stop,
+        ev.SendMessage: _send_message,
+        ev.RequestResponse: lambda self, event: self._desk.request_response(event, self._dialogue),
+        ev.InterruptResponse: lambda self, event: self._desk.interrupt(event, self._dialogue),
+        ev.SetInstructions: _set_instructions,
+        ev.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
+        ev.TalkBegin: lambda self, event: self._desk.talk_begin(event, self._dialogue, self._now_s),
+        ev.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
+    }

@@ -1,0 +1,156 @@
+"""What people ask of a running conversation: messages, responses, a hard stop, push to talk. Commands in, effects out.
+
+Changes that hold until further notice are `standing.py`'s; this file only says when they may be made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicebotd.conversation import barge_in
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.dialogue import Dialogue
+from voicebotd.conversation.ids import Ids
+from voicebotd.conversation.responses import Request
+from voicebotd.conversation.standing import Standing
+
+MIN_COMMIT_S = 0.1
+"""The service refuses to commit less than 100 ms of audio (`input_audio_buffer_commit_empty`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message on its way to the service."""
+
+    event_id: str
+    item_id: str
+    request_id: int
+
+    @property
+    def timer(self) -> str:
+        return f"deliver:{self.item_id}"
+
+
+class Desk:
+    """Owns the deliveries under way and the state of the talk button."""
+
+    def __init__(self, ids: Ids, standing: Standing, *, deliver_within_s: float) -> None:
+        self._ids = ids
+        self._standing = standing
+        self._deliver_within_s = deliver_within_s
+        self._deliveries: dict[str, Delivery] = {}
+        self._talking_since_s: float | None = None
+
+    @property
+    def talking(self) -> bool:
+        return self._talking_since_s is not None
+
+    # Messages and responses.
+
+    def send_message(self, command: ev.SendMessage, dialogue: Dialogue) -> list[ev.Effect]:
+        """Put a text into the conversation; answered when the service took it."""
+        item_id, event_id = self._ids.item(), self._ids.event()
+        delivery = Delivery(event_id=event_id, item_id=item_id, request_id=command.request_id)
+        self._deliveries[item_id] = delivery
+        effects: list[ev.Effect] = [
+            ev.CreateMessage(event_id=event_id, item_id=item_id, role=command.role, text=command.text),
+            ev.SetTimer(name=delivery.timer, delay_s=self._deliver_within_s),
+            *dialogue.turns.said(item_id, command.role, command.text),
+        ]
+        if command.respond:
+            effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
+        return effects
+
+    def delivered(self, event: ev.ItemAdded) -> list[ev.Effect]:
+        delivery = self._deliveries.pop(event.item_id, None)
+        if delivery is None:
+            return []
+        reply = ev.Reply(request_id=delivery.request_id, result={"item_id": delivery.item_id})
+        return [ev.CancelTimer(name=delivery.timer), reply]
+
+    def refused(self, error: ev.ServerError) -> list[ev.Effect] | None:
+        """An error about a message of ours; None if it is about something else."""
+        delivery = next((one for one in self._deliveries.values() if one.event_id == error.event_id), None)
+        return None if delivery is None else self._fail(delivery, "config.invalid", error.message)
+
+    def overdue(self, timer: str) -> list[ev.Effect]:
+        delivery = next((one for one in self._deliveries.values() if one.timer == timer), None)
+        return (
+            [] if delivery is None else self._fail(delivery, "link.unavailable", "the service did not take it in time")
+        )
+
+    def request_response(self, command: ev.RequestResponse, dialogue: Dialogue) -> list[ev.Effect]:
+        request = Request(
+            event_id=self._ids.event(),
+            instructions=self._standing.for_response(command.instructions),
+            output=command.output,
+            reply_to=command.request_id,
+            wait=command.wait,
+        )
+        return dialogue.responses.submit(request)
+
+    def interrupt(self, command: ev.InterruptResponse, dialogue: Dialogue) -> list[ev.Effect]:
+        """A person's hard stop: also of the answers that were to follow."""
+        effects = dialogue.responses.drop_queue("response.interrupted", "everything was stopped by an interrupt")
+        plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
+        return effects + dialogue.interrupt(plan, reply_to=command.request_id)
+
+    # Push to talk.
+
+    def talk_begin(self, command: ev.TalkBegin, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+        """The button is down: silence, an empty buffer, and only what is said from now on."""
+        reply = ev.Reply(request_id=command.request_id, result={"talking": True})
+        if self.talking:
+            return [reply]
+        self._talking_since_s = now_s
+        dialogue.visitor_speaks = True
+        dialogue.responses.hold()
+        plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
+        return [
+            *dialogue.interrupt(plan),
+            *self._standing.talk(self._ids.event(), talking=True),
+            ev.ClearInput(event_id=self._ids.event()),
+            ev.Publish(topic="turn", data={"event": "talk_began"}),
+            reply,
+        ]
+
+    def talk_end(self, command: ev.TalkEnd, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+        """The button is up: commit what was said and have it answered."""
+        if self._talking_since_s is None:
+            message, hint = "nobody is talking", "voicebotctl talk begins push to talk"
+            return [ev.Refuse(request_id=command.request_id, kind="talk.not_begun", message=message, hint=hint)]
+        long_enough = now_s - self._talking_since_s >= MIN_COMMIT_S
+        self._talking_since_s = None
+        effects: list[ev.Effect] = []
+        if long_enough:
+            effects.append(ev.CommitInput(event_id=self._ids.event()))
+            effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
+        else:
+            effects.append(ev.ClearInput(event_id=self._ids.event()))
+        effects += dialogue.end_of_speech(service_answers=False)
+        effects += self._standing.talk(self._ids.event(), talking=False)
+        told = ev.Publish(topic="turn", data={"event": "talk_ended", "committed": long_enough})
+        return [*effects, told, ev.Reply(request_id=command.request_id, result={"committed": long_enough})]
+
+    def set_turn_detection(self, command: ev.SetTurnDetection, *, ready: bool) -> list[ev.Effect]:
+        """Turn detection is off while somebody holds the talk button, so it cannot be changed then."""
+        if self.talking:
+            message = "turn detection cannot be changed during push to talk"
+            hint = "voicebotctl call talk.end ends it"
+            return [
+                ev.Refuse(request_id=command.request_id, kind="talk.active", message=message, hint=hint, retryable=True)
+            ]
+        return self._standing.set_turn_detection(command, self._ids.event(), ready=ready)
+
+    def lost(self) -> list[ev.Effect]:
+        """The session is gone, and with it the messages under way and what was said into the button."""
+        self._talking_since_s = None
+        effects: list[ev.Effect] = []
+        for delivery in list(self._deliveries.values()):
+            effects += self._fail(delivery, "link.unavailable", "the link was lost before the service took it")
+        return effects
+
+    def _fail(self, delivery: Delivery, kind: str, message: str) -> list[ev.Effect]:
+        del self._deliveries[delivery.item_id]
+        refusal = ev.Refuse(request_id=delivery.request_id, kind=kind, message=message, retryable=True)
+        return [ev.CancelTimer(name=delivery.timer), refusal]

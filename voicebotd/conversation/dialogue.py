@@ -1,0 +1,279 @@
+"""One conversation's give and take: what is said, what sounds, and what an interruption does to it.
+
+Composes the sequencer, the ledger, the turns and the tool round; the rule of interruption itself is `barge_in.py`'s.
+Knows no states and no people's commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from voicebotd.conversation import barge_in
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.ids import Ids
+from voicebotd.conversation.ledger import Ledger, Piece
+from voicebotd.conversation.responses import Request, Responses
+from voicebotd.conversation.tool_round import ToolRound
+from voicebotd.conversation.turns import Turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A flush under way: who asked for it by command, if anybody."""
+
+    reply_to: int | None
+
+
+class Dialogue:
+    """Events in, effects out, for what is said. `service_answers`: turn detection creates responses by itself."""
+
+    def __init__(self, conversation_id: str, ids: Ids) -> None:
+        self._ids = ids
+        self._cuts: dict[int, Cut] = {}
+        self._tools = ToolRound()
+        self._spoken: dict[str, list[str]] = {}
+        self.responses = Responses()
+        self.ledger = Ledger()
+        self.turns = Turns(conversation_id)
+        self.visitor_speaks = False
+
+    @property
+    def sounding(self) -> bool:
+        return self.ledger.sounding
+
+    @property
+    def thinking(self) -> bool:
+        return self.responses.busy or self.ledger.unfinished
+
+    # What the visitor does.
+
+    def speech_started(
+        self, event: ev.SpeechStarted, mode: ev.BargeInMode, *, service_interrupts: bool
+    ) -> list[ev.Effect]:
+        self.visitor_speaks = True
+        self.responses.hold()
+        told = ev.Publish(topic="turn", data={"event": "speech_started", "item_id": event.item_id})
+        generating = self.responses.active is not None
+        plan = barge_in.speech_began(mode, generating=generating, service_interrupts=service_interrupts)
+        return [*self.interrupt(plan), told, *self.turns.visitor_began(event.item_id)]
+
+    def speech_stopped(self, event: ev.SpeechStopped, *, service_answers: bool) -> list[ev.Effect]:
+        told = ev.Publish(topic="turn", data={"event": "speech_stopped", "item_id": event.item_id})
+        return [told, *self.end_of_speech(service_answers=service_answers)]
+
+    def end_of_speech(self, *, service_answers: bool) -> list[ev.Effect]:
+        self.visitor_speaks = False
+        return self.responses.release(service_answers=service_answers)
+
+    def committed(self, event: ev.InputCommitted) -> list[ev.Effect]:
+        told = ev.Publish(topic="turn", data={"event": "committed", "item_id": event.item_id})
+        return [told, *self.turns.visitor_began(event.item_id)]
+
+    def timed_out(self, event: ev.InputTimedOut) -> list[ev.Effect]:
+        self.responses.expect()
+        return [ev.Publish(topic="turn", data={"event": "idle_timeout", "item_id": event.item_id})]
+
+    def transcript(self, event: ev.UserTranscriptDelta) -> list[ev.Effect]:
+        data = {"item_id": event.item_id, "role": "user", "delta": event.delta, "final": False}
+        return [ev.Publish(topic="transcript", data=data)]
+
+    def transcribed(self, event: ev.UserTranscriptDone) -> list[ev.Effect]:
+        return self.turns.visitor_said(event.item_id, event.transcript)
+
+    def transcript_failed(self, event: ev.UserTranscriptFailed) -> list[ev.Effect]:
+        told = ev.Publish(topic="error", data={"code": "transcription_failed", "message": event.message})
+        return [told, *self.turns.visitor_unintelligible(event.item_id)]
+
+    # What the model does.
+
+    def response_created(self, event: ev.ResponseCreated) -> list[ev.Effect]:
+        told = ev.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
+        return [told, *self.responses.created(event)]
+
+    def item_added(self, event: ev.OutputItemAdded) -> list[ev.Effect]:
+        if event.item_type != "message" or self.responses.is_discarded(event.response_id):
+            return []
+        self._spoken.setdefault(event.response_id, []).append(event.item_id)
+        return self.turns.assistant_began(event.item_id, event.response_id)
+
+    def audio(self, event: ev.AudioDelta) -> list[ev.Effect]:
+        """Play a delta; one of a discarded response is dropped (most clients play it, and talk over the visitor)."""
+        if self.responses.is_discarded(event.response_id):
+            return []
+        return [*self.ledger.receive(event)]
+
+    def audio_done(self, event: ev.AudioDone) -> list[ev.Effect]:
+        return [*self.ledger.complete(event.item_id, event.content_index), *self._over()]
+
+    def text(self, event: ev.AssistantTextDelta) -> list[ev.Effect]:
+        if self.responses.is_discarded(event.response_id):
+            return []
+        self.turns.assistant_wrote(event.item_id, event.delta)
+        data = {"item_id": event.item_id, "role": "assistant", "delta": event.delta, "final": False}
+        return [ev.Publish(topic="transcript", data=data)]
+
+    def text_done(self, event: ev.AssistantTextDone) -> list[ev.Effect]:
+        if self.responses.is_discarded(event.response_id):
+            return []
+        return self.turns.assistant_finished_writing(event.item_id, event.text)
+
+    def function_called(self, event: ev.FunctionCalled) -> list[ev.Effect]:
+        if not self._tools.called(event):
+            return []
+        data = {"event": "called", "name": event.name, "call_id": event.call_id, "arguments": event.arguments}
+        return [ev.Publish(topic="tool", data=data)]
+
+    def response_done(self, event: ev.ResponseDone) -> list[ev.Effect]:
+        """Read the status, answer the calls, let the next response go ahead."""
+        effects: list[ev.Effect] = [*self.ledger.complete_response(event.response_id)]
+        items = self._spoken.pop(event.response_id, [])
+        text = " ".join(self.turns.text_of(item) for item in items)
+        silent = [item for item in items if not self.ledger.holds(item)]
+        if not self.responses.is_discarded(event.response_id):
+            effects += self.turns.written(silent, completed=event.status == "completed")
+        effects += [*self._over(), *_describe(event), *self._answer_calls(event)]
+        return effects + self.responses.done(event, text)
+
+    def _answer_calls(self, event: ev.ResponseDone) -> list[ev.Effect]:
+        done = self._tools.finished(event)
+        effects: list[ev.Effect] = []
+        for answer in done.answers:
+            item_id, event_id = self._ids.item(), self._ids.event()
+            effects.append(
+                ev.CreateFunctionOutput(
+                    event_id=event_id, item_id=item_id, call_id=answer.call_id, output=answer.output
+                )
+            )
+            data = {"event": "answered", "name": answer.name, "call_id": answer.call_id, "output": answer.output}
+            effects.append(ev.Publish(topic="tool", data=data))
+        # A visitor who speaks now gets a response anyway, and the outputs are in it.
+        if done.respond and not self.visitor_speaks:
+            effects += self.responses.submit(Request(event_id=self._ids.event()))
+        return effects
+
+    # What sounds.
+
+    def started(self, event: ev.PlayoutStarted) -> list[ev.Effect]:
+        self.ledger.progressed(ev.Heard(item_id=event.item_id, content_index=event.content_index, heard_samples=0))
+        return []
+
+    def progressed(self, event: ev.PlayoutProgressed) -> list[ev.Effect]:
+        self.ledger.progressed(event.heard)
+        return []
+
+    def idle(self, _: ev.PlayoutIdle) -> list[ev.Effect]:
+        self.ledger.idle()
+        return self._over()
+
+    def _over(self) -> list[ev.Effect]:
+        return [effect for piece in self.ledger.take_over() for effect in self.turns.heard_to_the_end(piece)]
+
+    def interrupt(self, plan: barge_in.Plan, reply_to: int | None = None) -> list[ev.Effect]:
+        """Carry out a plan of `barge_in`; the rest follows when the audio tells what was heard."""
+        effects: list[ev.Effect] = []
+        if plan.silence:
+            effects += self._silence(reply_to)
+            effects += self.responses.discard(event_id=self._ids.event(), cancel=plan.cancel)
+        return effects
+
+    def _silence(self, reply_to: int | None) -> list[ev.Effect]:
+        token = self._ids.token()
+        if not self.ledger.cut(token):
+            nothing = {"heard_ms": 0, "item_id": None}
+            return [] if reply_to is None else [ev.Reply(request_id=reply_to, result=nothing)]
+        self._cuts[token] = Cut(reply_to=reply_to)
+        return [ev.Flush(token=token)]
+
+    def flushed(self, event: ev.PlayoutFlushed, *, connected: bool) -> list[ev.Effect]:
+        """The loudspeaker is silent: make the service remember what was heard, and the history too."""
+        cut = self._cuts.pop(event.token, None)
+        pieces = self.ledger.flushed(event.token, event.heard)
+        mending = barge_in.mend(pieces)
+        effects: list[ev.Effect] = []
+        if connected:
+            effects += self._mend(mending)
+        for piece in pieces:
+            effects += self.turns.heard_to_the_end(piece) if piece.fully_heard else self.turns.cut_short(piece)
+        told = _what_was_heard(mending.truncate, pieces)
+        if cut is not None and cut.reply_to is not None:
+            effects.append(ev.Reply(request_id=cut.reply_to, result=told))
+        return [*effects, ev.Publish(topic="response", data={"event": "interrupted", **told})] if pieces else effects
+
+    def _mend(self, mending: barge_in.Mending) -> list[ev.Effect]:
+        effects: list[ev.Effect] = []
+        if (piece := mending.truncate) is not None:
+            effects.append(
+                ev.TruncateItem(
+                    event_id=self._ids.event(),
+                    item_id=piece.item_id,
+                    content_index=piece.content_index,
+                    audio_end_ms=piece.heard_ms,
+                )
+            )
+        effects += [ev.DeleteItem(event_id=self._ids.event(), item_id=item_id) for item_id in mending.delete]
+        return effects
+
+    # When the session or the conversation goes.
+
+    def stop(self) -> list[ev.Effect]:
+        """Silence, and keep for the history what is known to have been heard; the flush may still refine it."""
+        token = self._ids.token()
+        unfinished = self.ledger.pieces
+        if not self.ledger.cut(token):
+            return []
+        return [ev.Flush(token=token), *(effect for piece in unfinished for effect in self.turns.cut_short(piece))]
+
+    def lost(self, kind: str, message: str) -> list[ev.Effect]:
+        """The session is gone. What was received is still played to its end."""
+        self.visitor_speaks = False
+        self._tools.forget()
+        self._spoken.clear()
+        effects: list[ev.Effect] = []
+        if self.responses.active is not None:
+            effects += self.ledger.complete_response(self.responses.active)
+        return [*effects, *self._over(), *self.responses.forget(kind, message)]
+
+    def handle(self, event: ev.Event) -> list[ev.Effect]:
+        """Take an event that is about nothing but what is said and what sounds (`HANDLES`)."""
+        return self._HANDLERS[type(event)](self, event)
+
+    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Dialogue, Any], list[ev.Effect]]]] = {
+        ev.InputCommitted: committed,
+        ev.InputTimedOut: timed_out,
+        ev.UserTranscriptDelta: transcript,
+        ev.UserTranscriptDone: transcribed,
+        ev.UserTranscriptFailed: transcript_failed,
+        ev.ResponseCreated: response_created,
+        ev.OutputItemAdded: item_added,
+        ev.AudioDelta: audio,
+        ev.AudioDone: audio_done,
+        ev.AssistantTextDelta: text,
+        ev.AssistantTextDone: text_done,
+        ev.FunctionCalled: function_called,
+        ev.PlayoutStarted: started,
+        ev.PlayoutProgressed: progressed,
+        ev.PlayoutIdle: idle,
+    }
+    HANDLES: ClassVar[frozenset[type[ev.Event]]] = frozenset(_HANDLERS)
+
+
+def _describe(event: ev.ResponseDone) -> list[ev.Effect]:
+    data = {
+        "event": "done",
+        "response_id": event.response_id,
+        "status": event.status,
+        "reason": event.reason,
+        "error": event.error_message,
+    }
+    effects: list[ev.Effect] = [ev.Publish(topic="response", data=data)]
+    if event.status == "failed":
+        data = {"code": event.error_code, "message": event.error_message or "the response failed"}
+        effects.append(ev.Publish(topic="error", data=data))
+    return effects
+
+
+def _what_was_heard(truncated: Piece | None, pieces: list[Piece]) -> dict[str, object]:
+    piece = truncated or (pieces[0] if pieces else None)
+    return {"heard_ms": piece.heard_ms if piece else 0, "item_id": piece.item_id if piece else None}

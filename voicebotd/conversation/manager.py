@@ -1,0 +1,205 @@
+"""The shell around the core: one task, one bounded inbox, performs effects. It decides nothing.
+
+Everything that happens is posted here from the event loop's thread and handled in order, so there are no locks. What
+takes time (opening and closing the link) is done by a second task that always works towards the latest wish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.core import Conversation, IllegalEventError, Snapshot
+from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.errors import CommandRefusedError
+
+log = structlog.get_logger(__name__)
+
+
+class Link(Protocol):
+    """What the manager needs of the link."""
+
+    async def connect(self) -> None: ...
+    async def disconnect(self) -> None: ...
+    def send(self, effect: ev.ToService | ev.UpdateSession) -> None: ...
+    def send_audio(self, pcm: bytes) -> None: ...
+
+
+class Audio(Protocol):
+    """What the manager needs of the audio."""
+
+    def play(self, item_id: str, content_index: int, pcm: bytes) -> None: ...
+    def flush(self, token: int) -> None: ...
+    def hold_input(self, hold: bool) -> None: ...
+
+
+Published = Callable[[str, dict[str, Any]], None]
+Recorded = Callable[[ConversationRecord | TurnRecord], None]
+
+
+class ConversationManager:
+    """Runs one `Conversation` against a link and an audio manager.
+
+    `publish(topic, data)` and `record(record)` must not block. Run `run()` as a task; the rest is for the event loop's
+    thread only.
+    """
+
+    INBOX_LIMIT = 10_000
+    """Events. A reply of ten minutes in 100 ms deltas is 6,000; a fuller inbox means that the core has stopped, so new
+    events are dropped and counted, and commands are refused."""
+
+    def __init__(self, core: Conversation, *, link: Link, audio: Audio, publish: Published, record: Recorded) -> None:
+        self._core = core
+        self._link = link
+        self._audio = audio
+        self._publish = publish
+        self._record = record
+        self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue(self.INBOX_LIMIT)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._request_id = 0
+        self._microphone_open = False
+        self._link_wanted = False
+        self._link_wish_changed = asyncio.Event()
+        self._stamps = Stamps()
+        self.dropped_events = 0
+
+    def snapshot(self) -> Snapshot:
+        return self._core.snapshot()
+
+    def post(self, event: ev.Event) -> None:
+        """Something happened."""
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            self.dropped_events += 1
+            log.error("event dropped: the inbox is full", kind=type(event).__name__, dropped=self.dropped_events)
+
+    def hear(self, pcm: bytes) -> None:
+        """The microphone delivered this (24 kHz, s16le, mono)."""
+        if self._microphone_open:
+            self._link.send_audio(pcm)
+
+    async def command(self, make: Callable[[int], ev.Command]) -> dict[str, Any]:
+        """Hand a command to the core and await its answer; `make` gets the request id.
+
+        Raises CommandRefusedError where the core refuses it.
+        """
+        if self._inbox.full():
+            raise CommandRefusedError("overloaded", "the conversation is overloaded", retryable=True)
+        self._request_id += 1
+        request_id = self._request_id
+        answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        self.post(make(request_id))
+        try:
+            return await answer
+        finally:
+            del self._waiting[request_id]
+
+    async def run(self) -> None:
+        """Handle events until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tend_link(), name="link wish")
+                await self._handle_events()
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(CommandRefusedError("shutting_down", "the daemon is shutting down"))
+
+    async def _handle_events(self) -> None:
+        while True:
+            event = await self._inbox.get()
+            try:
+                effects = self._core.handle(event, time.monotonic())
+            except IllegalEventError:
+                log.exception("an event that the state table does not know", kind=type(event).__name__)
+                continue
+            for effect in effects:
+                self._perform(effect)
+
+    async def _tend_link(self) -> None:
+        while True:
+            await self._link_wish_changed.wait()
+            self._link_wish_changed.clear()
+            await (self._link.connect() if self._link_wanted else self._link.disconnect())
+
+    def _perform(self, effect: ev.Effect) -> None:  # noqa: C901, PLR0912 (one flat case for each effect)
+        match effect:
+            case ev.Play():
+                self._audio.play(effect.item_id, effect.content_index, effect.pcm)
+            case ev.Flush():
+                self._audio.flush(effect.token)
+            case ev.HoldInput():
+                self._audio.hold_input(effect.hold)
+            case ev.OpenMicrophone():
+                self._microphone_open = effect.open
+            case ev.ToService() | ev.UpdateSession():
+                self._link.send(effect)
+            case ev.OpenLink() | ev.CloseLink():
+                self._link_wanted = isinstance(effect, ev.OpenLink)
+                self._link_wish_changed.set()
+            case ev.SetTimer():
+                self._set_timer(effect)
+            case ev.CancelTimer():
+                if (timer := self._timers.pop(effect.name, None)) is not None:
+                    timer.cancel()
+            case ev.Publish():
+                self._publish(effect.topic, effect.data)
+            case ev.Record():
+                self._record(self._stamps.stamp(effect.record, time.time()))
+            case ev.Reply():
+                self._answer(effect.request_id, effect.result)
+            case ev.Refuse():
+                refusal = CommandRefusedError(effect.kind, effect.message, hint=effect.hint, retryable=effect.retryable)
+                self._answer(effect.request_id, refusal)
+            case _:
+                raise AssertionError(f"no way to perform {type(effect).__name__}")
+
+    def _set_timer(self, effect: ev.SetTimer) -> None:
+        if (timer := self._timers.pop(effect.name, None)) is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timers[effect.name] = loop.call_later(effect.delay_s, self._fire, effect.name)
+
+    def _fire(self, name: str) -> None:
+        del self._timers[name]
+        self.post(ev.TimerFired(name=name))
+
+    def _answer(self, request_id: int, answer: dict[str, Any] | CommandRefusedError) -> None:
+        waiting = self._waiting.get(request_id)
+        if waiting is None or waiting.done():
+            return  # who asked has gone; the deed is done all the same
+        if isinstance(answer, CommandRefusedError):
+            waiting.set_exception(answer)
+        else:
+            waiting.set_result(answer)
+
+
+class Stamps:
+    """Puts wall-clock times on records: the core has no clock. The first record of an item stamps its beginning."""
+
+    MAX_REMEMBERED = 1024
+
+    def __init__(self) -> None:
+        self._began: OrderedDict[str, float] = OrderedDict()
+
+    def stamp(self, record: ConversationRecord | TurnRecord, now: float) -> ConversationRecord | TurnRecord:
+        """Return the record with `started_at` and, where it is over, `ended_at` (Unix seconds, UTC)."""
+        if isinstance(record, ConversationRecord):
+            key, over = record.conversation_id, bool(record.end_reason)
+        else:
+            key, over = f"{record.conversation_id}/{record.item_id}", record.status != "in_progress"
+        began = self._began.setdefault(key, now)
+        while len(self._began) > self.MAX_REMEMBERED:
+            self._began.popitem(last=False)
+        return replace(record, started_at=began, ended_at=now if over else None)

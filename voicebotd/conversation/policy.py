@@ -1,0 +1,29 @@
+"""What the owner of the box decided before the conversation began. Plain data, stdlib only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicebotd.conversation.events import BargeInMode, Speaker, TurnDetection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The configured behaviour; what people change while the daemon runs lives in `standing.py`."""
+
+    instructions: str
+    turn_detection: TurnDetection
+    barge_in: BargeInMode = "immediate"
+    speaks_first: Speaker = "user"
+    greeting: str = ""
+    provider: str = ""
+    source: str = "microphone"
+    hold_input_while_answering: bool = False
+    """A file that is sent faster than real time must wait for each answer, as a visitor would."""
+
+    confirm_within_s: float = 5.0
+    """How long a change may take to be confirmed; the service answers within one round trip."""
+    answer_within_s: float = 8.0
+    """After this long without `response.created` the answer that was due is given up."""
+    quiet_after_input_s: float = 1.5
+    """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

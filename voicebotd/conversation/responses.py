@@ -1,0 +1,192 @@
+"""The response sequencer: never two active responses, every request answered once.
+
+idle → requested → active(id) → idle. The service allows one response at a time in a conversation and drops a create
+that comes too early (`conversation_already_has_active_response`), so creates wait here until `response.done`. Errors
+are matched by `event_id`. Knows nothing of audio or of what a response says.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from voicebotd.conversation.events import (
+    CancelResponse,
+    CreateResponse,
+    Effect,
+    Modality,
+    Refuse,
+    Reply,
+    ResponseCreated,
+    ResponseDone,
+    ServerError,
+)
+
+TAG = "voicebotd_request"
+"""Metadata key that the service echoes: tells our responses from those of its own turn detection."""
+ACTIVE_ALREADY = "conversation_already_has_active_response"
+NOTHING_TO_CANCEL = "response_cancel_not_active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A response that somebody wants. `reply_to` is the command to answer, if any."""
+
+    event_id: str
+    instructions: str | None = None
+    output: Modality | None = None
+    reply_to: int | None = None
+    wait: bool = False
+    attempts: int = 0
+
+
+class Responses:
+    """Owns which response is active, requested, due by the service itself, queued or discarded."""
+
+    MAX_QUEUED = 8
+    """A ninth waiting request is refused: people do not wait for nine answers."""
+    MAX_ATTEMPTS = 5
+    MAX_REMEMBERED = 64
+    """How many discarded responses are remembered; their deltas come within seconds."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Request] = deque()
+        self._requested: Request | None = None
+        self._requested_is_unwanted = False
+        self._answering: Request | None = None
+        self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
+        self._held = False
+        self.active: str | None = None
+        self.due = False
+
+    @property
+    def busy(self) -> bool:
+        return self.due or self.active is not None or self._requested is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether `response.created` is to come."""
+        return self.due or self._requested is not None
+
+    def is_discarded(self, response_id: str) -> bool:
+        return response_id in self._discarded
+
+    def submit(self, request: Request) -> list[Effect]:
+        """Create the response now, or as soon as the present one is done."""
+        if len(self._queue) >= self.MAX_QUEUED:
+            return _refuse(request, "overloaded", f"{self.MAX_QUEUED} responses are waiting already", retryable=True)
+        self._queue.append(request)
+        return self._advance()
+
+    def hold(self) -> None:
+        """The visitor speaks: create nothing until `release`."""
+        self._held = True
+
+    def release(self, *, service_answers: bool) -> list[Effect]:
+        """The visitor's turn is over; `service_answers` if turn detection creates the response by itself."""
+        self._held = False
+        self.due = self.due or service_answers
+        return self._advance()
+
+    def expect(self) -> None:
+        """The service announced that it answers by itself."""
+        self.due = True
+
+    def created(self, event: ResponseCreated) -> list[Effect]:
+        """Take note of a new active response: ours by its tag, else the service's own."""
+        tag = event.metadata.get(TAG)
+        ours = self._requested is not None and (tag == self._requested.event_id or (tag is None and not self.due))
+        self.active = event.response_id
+        if not ours:
+            self.due = False
+            self._answering = None
+            return []
+        request = self._answering = self._requested
+        self._requested = None
+        effects: list[Effect] = []
+        if request is not None and request.reply_to is not None and not request.wait:
+            effects.append(Reply(request_id=request.reply_to, result={"response_id": event.response_id}))
+        if self._requested_is_unwanted:
+            self._requested_is_unwanted = False
+            effects += self.discard(event_id=f"{event.response_id}-unwanted", cancel=True)
+        return effects
+
+    def done(self, event: ResponseDone, text: str) -> list[Effect]:
+        """A response is over: answer who waited for it, create the next."""
+        if self.active is None:
+            self.due = False
+        elif event.response_id != self.active:
+            return []
+        self.active = None
+        request, self._answering = self._answering, None
+        effects: list[Effect] = []
+        if request is not None and request.wait and request.reply_to is not None:
+            result = {"response_id": event.response_id, "status": event.status, "text": text}
+            effects.append(Reply(request_id=request.reply_to, result=result))
+        return effects + self._advance()
+
+    def failed(self, error: ServerError) -> list[Effect] | None:
+        """Deal with an error that our create caused; None if it was not about our create."""
+        request = self._requested
+        if request is None or error.event_id != request.event_id:
+            return None
+        self._requested = None
+        self._requested_is_unwanted = False
+        if error.code == ACTIVE_ALREADY and request.attempts + 1 < self.MAX_ATTEMPTS:
+            self._queue.appendleft(replace(request, attempts=request.attempts + 1))
+            self.due = self.active is None
+            return []
+        return _refuse(request, "link.unavailable", error.message) + self._advance()
+
+    def discard(self, *, event_id: str, cancel: bool) -> list[Effect]:
+        """Nothing more of the present response is wanted; `cancel` tells the service so."""
+        if self._requested is not None:
+            self._requested_is_unwanted = True
+        if self.active is None:
+            return []
+        if self.active not in self._discarded:
+            self._discarded.append(self.active)
+        return [CancelResponse(event_id=event_id, response_id=self.active)] if cancel else []
+
+    def give_up(self) -> list[Effect]:
+        """`response.created` did not come in time: go on without it."""
+        self.due = False
+        request, self._requested = self._requested, None
+        self._requested_is_unwanted = False
+        refused = _refuse(request, "link.unavailable", "the service did not answer in time") if request else []
+        return refused + self._advance()
+
+    def forget(self, kind: str, message: str) -> list[Effect]:
+        """There is no session any more, or a person stopped everything: refuse whoever waits."""
+        waiting = [request for request in (self._answering, self._requested, *self._queue) if request]
+        if self.active is not None:
+            self._discarded.append(self.active)
+        self._queue.clear()
+        self._answering = self._requested = self.active = None
+        self._requested_is_unwanted = self._held = self.due = False
+        return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
+
+    def drop_queue(self, kind: str, message: str) -> list[Effect]:
+        """A hard stop also means the answers that were to follow."""
+        waiting = list(self._queue)
+        self._queue.clear()
+        return [effect for request in waiting for effect in _refuse(request, kind, message)]
+
+    def _advance(self) -> list[Effect]:
+        if self._held or self.busy or not self._queue:
+            return []
+        request = self._requested = self._queue.popleft()
+        return [
+            CreateResponse(
+                event_id=request.event_id,
+                instructions=request.instructions,
+                output=request.output,
+                metadata={TAG: request.event_id},
+            )
+        ]
+
+
+def _refuse(request: Request, kind: str, message: str, *, retryable: bool = False) -> list[Effect]:
+    if request.reply_to is None:
+        return []
+    return [Refuse(request_id=request.reply_to, kind=kind, message=message, retryable=retryable)]

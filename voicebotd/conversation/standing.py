@@ -1,0 +1,206 @@
+"""What holds until somebody changes it: the instructions and the turn detection, wanted and confirmed.
+
+A live change is sent as one `session.update` and is done only when the service's `session.updated` shows it. The
+service does not name the update that it confirms, but it keeps the order, so the oldest unconfirmed change is meant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from voicebotd.conversation.events import (
+    CancelTimer,
+    Effect,
+    Publish,
+    Refuse,
+    Reply,
+    ServerError,
+    SessionView,
+    SetInstructions,
+    SetTimer,
+    SetTurnDetection,
+    TurnDetection,
+    UpdateSession,
+)
+from voicebotd.conversation.policy import Policy
+
+Runtime = tuple[str, Literal["append", "replace"]] | None
+"""Standing runtime instructions and how they meet the configured ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One `session.update` on its way, who asked for it (None: nobody), and what held before it."""
+
+    update: UpdateSession
+    turn_detection_before: TurnDetection
+    runtime_before: Runtime
+    request_id: int | None = None
+    requested: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def timer(self) -> str:
+        return f"confirm:{self.update.event_id}"
+
+
+class Standing:
+    """Owns the wanted session; `confirmed` is the session as the service last described it."""
+
+    MAX_PENDING = 16
+    """Changes under way at once; one more is refused."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._pending: deque[Change] = deque()
+        self.turn_detection = policy.turn_detection
+        self.runtime: Runtime = None
+        self.for_this_conversation = ""
+        self.confirmed: SessionView | None = None
+
+    @property
+    def instructions(self) -> str:
+        """The instructions in force: the configured ones, and what was added or put in their place."""
+        base = [self._policy.instructions, self.for_this_conversation]
+        if self.runtime is not None:
+            text, mode = self.runtime
+            base = [text] if mode == "replace" else [*base, text]
+        return "\n\n".join(part for part in base if part)
+
+    @property
+    def effective_turn_detection(self) -> dict[str, Any]:
+        """As the service confirmed it; as it is wanted where there is no session."""
+        if self.confirmed is None:
+            return describe(self.turn_detection)
+        return describe(self.confirmed.turn_detection)
+
+    def for_response(self, extra: str | None) -> str | None:
+        """The service lets a response's instructions replace the session's, so add ours in front."""
+        return None if extra is None else f"{self.instructions}\n\n{extra}"
+
+    def session_turn_detection(self, *, talking: bool = False) -> TurnDetection:
+        """What the service is to do: nothing during push to talk; no cancelling where nobody may interrupt."""
+        if talking:
+            return TurnDetection(type="none")
+        if self._policy.barge_in == "off":
+            return replace(self.turn_detection, interrupt_response=False)
+        return self.turn_detection
+
+    def set_instructions(self, command: SetInstructions, event_id: str, *, ready: bool) -> list[Effect]:
+        """Change the runtime instructions, in the running session if there is one."""
+        if self._full:
+            return _too_many(command.request_id)
+        change = self._change(command.request_id, UpdateSession(event_id=event_id))
+        self.runtime = None if command.text is None else (command.text, command.mode)
+        return self._send(replace(change, update=replace(change.update, instructions=self.instructions)), ready=ready)
+
+    def set_turn_detection(self, command: SetTurnDetection, event_id: str, *, ready: bool) -> list[Effect]:
+        """Change the turn detection, in the running session if there is one."""
+        if self._full:
+            return _too_many(command.request_id)
+        change = self._change(command.request_id, UpdateSession(event_id=event_id), dict(command.changes))
+        self.turn_detection = replace(self.turn_detection, **command.changes)
+        update = replace(change.update, turn_detection=self.session_turn_detection())
+        return self._send(replace(change, update=update), ready=ready)
+
+    def talk(self, event_id: str, *, talking: bool) -> list[Effect]:
+        """Switch the service's own turn detection off for push to talk, and back on after it."""
+        if self.turn_detection.type == "none":
+            return []
+        return self._send_unasked(
+            UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection(talking=talking))
+        )
+
+    def updated(self, view: SessionView) -> list[Effect]:
+        """`session.updated`: the oldest change is confirmed."""
+        self.confirmed = view
+        if not self._pending:
+            return []
+        change = self._pending.popleft()
+        data = {"turn_detection": self.effective_turn_detection, "instructions": view.instructions}
+        return [CancelTimer(name=change.timer), Publish(topic="config", data=data), *self._answer(change, "live")]
+
+    def refused(self, error: ServerError) -> list[Effect] | None:
+        """The service rejected a change: nothing of it holds. None if the error is not about one."""
+        change = next((one for one in self._pending if error.event_id and one.update.event_id == error.event_id), None)
+        if change is None:
+            return None
+        self._pending.remove(change)
+        self.turn_detection, self.runtime = change.turn_detection_before, change.runtime_before
+        undo = UpdateSession(
+            event_id=f"{change.update.event_id}-undo",
+            instructions=None if change.update.instructions is None else self.instructions,
+            turn_detection=None if change.update.turn_detection is None else self.session_turn_detection(),
+        )
+        effects: list[Effect] = [CancelTimer(name=change.timer), *self._send_unasked(undo)]
+        if change.request_id is not None:
+            effects.append(Refuse(request_id=change.request_id, kind="config.invalid", message=error.message))
+        return effects
+
+    def overdue(self, timer: str) -> list[Effect]:
+        """No `session.updated` in time."""
+        change = next((one for one in self._pending if one.timer == timer), None)
+        if change is None or change.request_id is None:
+            return []
+        self._pending.remove(change)
+        message = "the service did not confirm the change in time"
+        return [Refuse(request_id=change.request_id, kind="link.unavailable", message=message, retryable=True)]
+
+    def lost(self) -> list[Effect]:
+        """The session is gone; what was wanted will hold in the next one."""
+        self.confirmed = None
+        pending, self._pending = self._pending, deque()
+        effects: list[Effect] = []
+        for change in pending:
+            effects += [CancelTimer(name=change.timer), *self._answer(change, "next_session")]
+        return effects
+
+    @property
+    def _full(self) -> bool:
+        return len(self._pending) >= self.MAX_PENDING
+
+    def _change(self, request_id: int | None, update: UpdateSession, requested: dict[str, Any] | None = None) -> Change:
+        return Change(
+            update=update,
+            turn_detection_before=self.turn_detection,
+            runtime_before=self.runtime,
+            request_id=request_id,
+            requested=requested or {},
+        )
+
+    def _send(self, change: Change, *, ready: bool) -> list[Effect]:
+        if not ready:
+            return [change.update, *self._answer(change, "next_session")]
+        self._pending.append(change)
+        return [change.update, SetTimer(name=change.timer, delay_s=self._policy.confirm_within_s)]
+
+    def _send_unasked(self, update: UpdateSession) -> list[Effect]:
+        self._pending.append(self._change(None, update))
+        return [update]
+
+    def _answer(self, change: Change, applied: Literal["live", "next_session"]) -> list[Effect]:
+        if change.request_id is None:
+            return []
+        if change.update.turn_detection is not None:
+            effective = self.effective_turn_detection
+            result: dict[str, Any] = {"requested": change.requested, "effective": effective, "applied": applied}
+        else:
+            result = {"instructions": self.instructions, "applied": applied}
+        return [Reply(request_id=change.request_id, result=result)]
+
+
+def _too_many(request_id: int) -> list[Effect]:
+    message = f"{Standing.MAX_PENDING} changes are under way already"
+    return [Refuse(request_id=request_id, kind="overloaded", message=message, retryable=True)]
+
+
+def describe(turn_detection: TurnDetection | None) -> dict[str, Any]:
+    """As people read it: only the settings that the type has."""
+    if turn_detection is None or turn_detection.type == "none":
+        return {"type": "none"}
+    described = asdict(turn_detection)
+    unused = {"eagerness"}
+    if turn_detection.type == "semantic_vad":
+        unused = {"threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"}
+    return {key: value for key, value in described.items() if key not in unused}

@@ -1,0 +1,163 @@
+"""The states of a conversation and the table of what may happen in each. The table is the law: `core.py` obeys it.
+
+Every event that exists has a cell in every state. A cell says one of three things: the event is `Handled`, and which
+states may follow; it comes `LATE`, from a session or a reply that is gone (the link, the audio process and the people
+are asynchronous, so that is normal), and changes nothing; or it is a command that is `Refused`, and why.
+An event without a cell is our own bug: it raises, and nothing changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from voicebotd.conversation import events as ev
+
+
+class State(StrEnum):
+    OFF = "off"
+    """No conversation."""
+    CONNECTING = "connecting"
+    """A conversation is wanted; there is no session (yet, or any more)."""
+    LISTENING = "listening"
+    """Nobody speaks; the visitor may."""
+    HEARING = "hearing"
+    """The visitor speaks."""
+    THINKING = "thinking"
+    """An answer is due or being made, and nothing of it sounds yet."""
+    SPEAKING = "speaking"
+    """The assistant is audible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """`then`: the states that may follow."""
+
+    then: frozenset[State]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Legal, and without consequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that makes no sense in this state; `kind` is contract.md §4's."""
+
+    kind: str
+    message: str
+    hint: str
+    retryable: bool = False
+
+
+Cell = Handled | Late | Refused
+LATE = Late()
+
+OFF, CONNECTING, LISTENING, HEARING, THINKING, SPEAKING = State
+LIVE = frozenset({LISTENING, HEARING, THINKING, SPEAKING})
+QUIET = LIVE - {HEARING}
+
+FROM_SESSION: tuple[type[ev.Event], ...] = (
+    ev.SessionUpdated,
+    ev.SpeechStarted,
+    ev.SpeechStopped,
+    ev.InputCommitted,
+    ev.InputTimedOut,
+    ev.UserTranscriptDelta,
+    ev.UserTranscriptDone,
+    ev.UserTranscriptFailed,
+    ev.ItemAdded,
+    ev.ItemTruncated,
+    ev.ItemDeleted,
+    ev.ResponseCreated,
+    ev.OutputItemAdded,
+    ev.AudioDelta,
+    ev.AudioDone,
+    ev.AssistantTextDelta,
+    ev.AssistantTextDone,
+    ev.FunctionCalled,
+    ev.ResponseDone,
+    ev.ServerError,
+)
+FROM_AUDIO: tuple[type[ev.Event], ...] = (
+    ev.PlayoutStarted,
+    ev.PlayoutProgressed,
+    ev.PlayoutIdle,
+    ev.PlayoutFlushed,
+    ev.AudioLost,
+    ev.AudioReady,
+    ev.AudioInputEnded,
+    ev.TimerFired,
+)
+STANDING: tuple[type[ev.Event], ...] = (ev.SetInstructions, ev.SetTurnDetection)
+NEEDS_SESSION: tuple[type[ev.Event], ...] = (ev.SendMessage, ev.RequestResponse, ev.TalkBegin, ev.TalkEnd)
+NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (*NEEDS_SESSION, ev.InterruptResponse, ev.StopConversation)
+
+NOT_RUNNING = Refused("conversation.not_running", "no conversation is running", "start one: voicebotctl start")
+ALREADY_RUNNING = Refused(
+    "conversation.already_running", "a conversation is running already", "voicebotctl stop ends it"
+)
+NO_LINK = Refused(
+    "link.unavailable", "there is no session with the service", "voicebotctl status says why", retryable=True
+)
+
+
+def _cells(kinds: tuple[type[ev.Event], ...], cell: Cell) -> dict[type[ev.Event], Cell]:
+    return dict.fromkeys(kinds, cell)
+
+
+def _to(*states: State) -> Handled:
+    return Handled(frozenset(states))
+
+
+def _live(state: State) -> dict[type[ev.Event], Cell]:
+    """The cells of a state with a session. Most events can end a reply or begin one, so any live state may follow."""
+    anywhere = Handled(LIVE)
+    return {
+        **_cells(FROM_SESSION, anywhere),
+        **_cells(FROM_AUDIO, anywhere),
+        **_cells(STANDING, _to(state)),
+        ev.LinkReady: anywhere,
+        ev.LinkLost: _to(CONNECTING, OFF),
+        ev.SpeechStarted: _to(HEARING),
+        ev.SpeechStopped: Handled(QUIET),
+        ev.AudioLost: _to(state),
+        ev.AudioReady: _to(state),
+        ev.TimerFired: Handled(LIVE | {OFF}),
+        ev.StartConversation: ALREADY_RUNNING,
+        ev.StopConversation: _to(OFF),
+        ev.SendMessage: anywhere,
+        ev.RequestResponse: anywhere,
+        ev.InterruptResponse: anywhere,
+        ev.TalkBegin: _to(HEARING),
+        ev.TalkEnd: Handled(LIVE),
+    }
+
+
+TABLE: dict[State, dict[type[ev.Event], Cell]] = {
+    OFF: {
+        **_cells(FROM_SESSION, LATE),
+        **_cells(FROM_AUDIO, _to(OFF)),
+        **_cells(STANDING, _to(OFF)),
+        **_cells(NEEDS_CONVERSATION, NOT_RUNNING),
+        ev.LinkReady: LATE,
+        ev.LinkLost: LATE,
+        ev.StartConversation: _to(CONNECTING),
+    },
+    CONNECTING: {
+        **_cells(FROM_SESSION, LATE),
+        **_cells(FROM_AUDIO, _to(CONNECTING)),
+        **_cells(STANDING, _to(CONNECTING)),
+        **_cells(NEEDS_SESSION, NO_LINK),
+        ev.LinkReady: Handled(QUIET),
+        ev.LinkLost: _to(CONNECTING, OFF),
+        ev.StartConversation: ALREADY_RUNNING,
+        ev.InterruptResponse: _to(CONNECTING),
+        ev.StopConversation: _to(OFF),
+    },
+    LISTENING: _live(LISTENING),
+    HEARING: _live(HEARING),
+    THINKING: _live(THINKING),
+    SPEAKING: _live(SPEAKING),
+}

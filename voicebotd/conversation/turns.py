@@ -1,0 +1,143 @@
+"""Who said what: turns the events of both sides into records for the history.
+
+A record is emitted when an item begins, and again, with the same ids, each time that more is known. The transcript of
+an interrupted item is cut by the heard share of its audio, because the service tells no cut transcript.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from voicebotd.conversation.events import Effect, Publish, Record, Role
+from voicebotd.conversation.ledger import Piece
+from voicebotd.conversation.records import TurnRecord
+
+
+class Turns:
+    """The items of the present conversation that may still change."""
+
+    MAX_OPEN = 256
+    """Transcripts may come late or never; the oldest open item is forgotten first (its record is written already)."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self._conversation_id = conversation_id
+        self._open: dict[str, TurnRecord] = {}
+        self._text: dict[str, str] = {}
+        self.count = 0
+
+    def said(self, item_id: str, role: Role, text: str) -> list[Effect]:
+        """A message that was typed, by a person or a program: it is complete at once."""
+        return self._begin(item_id, role) + self._finish(item_id, text)
+
+    def visitor_began(self, item_id: str) -> list[Effect]:
+        return self._begin(item_id, "user")
+
+    def visitor_said(self, item_id: str, text: str) -> list[Effect]:
+        """The transcript arrived; it may be before, during or after the answer."""
+        known = [] if item_id in self._open else self._begin(item_id, "user")
+        return known + self._finish(item_id, text)
+
+    def visitor_unintelligible(self, item_id: str) -> list[Effect]:
+        return self._change(item_id, status="failed")
+
+    def assistant_began(self, item_id: str, response_id: str) -> list[Effect]:
+        return self._begin(item_id, "assistant", response_id=response_id)
+
+    def assistant_wrote(self, item_id: str, delta: str) -> None:
+        if item_id in self._open:
+            self._text[item_id] = self._text.get(item_id, "") + delta
+
+    def assistant_finished_writing(self, item_id: str, text: str) -> list[Effect]:
+        """The service's final text, which replaces the deltas."""
+        record = self._open.get(item_id)
+        if record is None:
+            return []
+        self._text[item_id] = text
+        heard_text = text if record.status == "completed" else record.heard_text
+        return self._change(item_id, generated_text=text, heard_text=heard_text)
+
+    def heard_to_the_end(self, piece: Piece) -> list[Effect]:
+        text = self.text_of(piece.item_id)
+        return self._change(
+            piece.item_id,
+            generated_text=text,
+            heard_text=text,
+            audio_ms=piece.received_ms,
+            heard_ms=piece.heard_ms,
+            status="completed",
+        )
+
+    def cut_short(self, piece: Piece) -> list[Effect]:
+        """Playing stopped before the end of the piece, or before its beginning."""
+        text = self.text_of(piece.item_id)
+        return self._change(
+            piece.item_id,
+            generated_text=text,
+            heard_text=heard_part(text, piece.heard_share),
+            audio_ms=piece.received_ms,
+            heard_ms=piece.heard_ms,
+            interrupted=True,
+            status="interrupted",
+        )
+
+    def written(self, item_ids: list[str], *, completed: bool) -> list[Effect]:
+        """Items of a finished response that have no audio: what was written is as good as heard."""
+        effects: list[Effect] = []
+        for item_id in item_ids:
+            effects += self._finish(item_id, self.text_of(item_id), status="completed" if completed else "interrupted")
+        return effects
+
+    def text_of(self, item_id: str) -> str:
+        return self._text.get(item_id, "")
+
+    def _finish(self, item_id: str, text: str, status: str = "completed") -> list[Effect]:
+        return self._change(item_id, generated_text=text, heard_text=text, status=status)
+
+    def _begin(self, item_id: str, role: Role, **known: Any) -> list[Effect]:
+        if item_id in self._open:
+            return []
+        self.count += 1
+        record = TurnRecord(
+            conversation_id=self._conversation_id, item_id=item_id, number=self.count, role=role, **known
+        )
+        self._open[item_id] = record
+        if len(self._open) > self.MAX_OPEN:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            self._text.pop(oldest, None)
+        return [Record(record=record)]
+
+    def _change(self, item_id: str, **known: Any) -> list[Effect]:
+        record = self._open.get(item_id)
+        if record is None:
+            return []
+        changed = self._open[item_id] = replace(record, **known)
+        if changed == record:
+            return []
+        effects: list[Effect] = [Record(record=changed)]
+        if changed.status != "in_progress":
+            effects.append(
+                Publish(
+                    topic="transcript",
+                    data={
+                        "item_id": item_id,
+                        "role": changed.role,
+                        "text": changed.generated_text,
+                        "heard_text": changed.heard_text,
+                        "interrupted": changed.interrupted,
+                        "final": True,
+                    },
+                )
+            )
+        return effects
+
+
+def heard_part(text: str, share: float) -> str:
+    """Estimate which words were heard: the share of the characters, cut back to whole words."""
+    if share >= 1.0:
+        return text
+    end = round(len(text) * share)
+    if end >= len(text) or text[end : end + 1].isspace():
+        return text[:end].rstrip()
+    return text[: text.rfind(" ", 0, end) + 1].rstrip()
