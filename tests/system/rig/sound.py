@@ -1,0 +1,118 @@
+"""What a recording says: where a clip is in it, how faithfully, and when the last sound was. Arrays in, numbers out.
+
+Everything is int16 mono at 24 kHz unless a name says otherwise. Knows no sound card and no process.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+RATE_HZ = 24_000
+FLOOR = 12
+"""Samples up to this size are silence: the virtual card is digitally silent, resamplers and fades leave a few units."""
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What was recorded, and when its first sample was on the card (monotonic clock)."""
+
+    samples: Samples
+    start_s: float
+
+    def time_of(self, sample: int) -> float:
+        return self.start_s + sample / RATE_HZ
+
+    def since(self, time_s: float) -> Recording:
+        first = min(max(0, round((time_s - self.start_s) * RATE_HZ)), len(self.samples))
+        return Recording(samples=self.samples[first:], start_s=self.time_of(first))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Where a clip begins in a recording, how loud it is there, and how alike (1.0: the same waveform)."""
+
+    lag: int
+    gain: float
+    coherence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One stretch of the clip against the recording: `slip` is how many samples it lies off the clip's own place."""
+
+    at: int
+    slip: int
+    coherence: float
+
+
+def _cross_correlation(long: npt.NDArray[np.float64], short: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    size = 1 << (len(long) + len(short) - 1).bit_length()
+    product = np.fft.rfft(long, size) * np.conj(np.fft.rfft(short, size))
+    return np.fft.irfft(product, size)[: len(long) - len(short) + 1]
+
+
+def find(clip: Samples, recording: Samples) -> Match:
+    """Find the place where `recording` resembles `clip` most; a shorter recording is padded with silence."""
+    short = clip.astype(np.float64)
+    long = recording.astype(np.float64)
+    if len(long) < len(short):
+        long = np.pad(long, (0, len(short) - len(long)))
+    correlation = _cross_correlation(long, short)
+    energy_before = np.concatenate(([0.0], np.cumsum(long**2)))
+    energy = np.maximum(energy_before[len(short) :] - energy_before[: -len(short)], 0.0)
+    clip_energy = float(short @ short)
+    likeness = correlation / np.sqrt(np.maximum(energy * clip_energy, 1e6))
+    lag = int(np.argmax(likeness))
+    return Match(lag=lag, gain=float(correlation[lag] / max(clip_energy, 1.0)), coherence=float(likeness[lag]))
+
+
+def windows(clip: Samples, recording: Samples, lag: int) -> list[Window]:
+    """Compare window by window around `lag`: lost or repeated samples show as a `slip`. Silent windows are left out."""
+    window, reach = RATE_HZ // 10, RATE_HZ // 40
+    found = []
+    for at in range(0, len(clip) - window + 1, window):
+        piece = clip[at : at + window]
+        if np.sqrt(np.mean(piece.astype(np.float64) ** 2)) < 10 * FLOOR:
+            continue
+        first = max(0, lag + at - reach)
+        around = recording[first : lag + at + window + reach]
+        match = find(piece, around)
+        found.append(Window(at=at, slip=first + match.lag - lag - at, coherence=match.coherence))
+    return found
+
+
+def last_sound(samples: Samples, *, floor: int = FLOOR) -> int | None:
+    """Index of the last sample louder than `floor`, or None."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > floor)
+    return int(loud[-1]) if len(loud) else None
+
+
+def first_sound(samples: Samples, *, floor: int = FLOOR) -> int | None:
+    """Index of the first sample louder than `floor`, or None."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > floor)
+    return int(loud[0]) if len(loud) else None
+
+
+def read_wav(source: Path | bytes) -> Samples:
+    """Read a 16-bit mono WAV at 24 kHz."""
+    with wave.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE_HZ), file.getparams()
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+
+
+def write_wav(path: Path, samples: Samples) -> Path:
+    """Write a 16-bit mono WAV at 24 kHz and return its path."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return path

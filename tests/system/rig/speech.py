@@ -1,0 +1,41 @@
+"""The recorded voices that the rehearsal server carries, as samples at 24 kHz, and what they say."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import yaml
+from rig.sound import RATE_HZ, Samples
+
+import voicebotd.rehearsal
+
+FOLDER = Path(voicebotd.rehearsal.__file__).parent / "speech"
+
+
+@cache
+def clip(name: str) -> Samples:
+    """The samples of one clip, exactly as the server plays them."""
+    samples, rate_hz = soundfile.read(FOLDER / f"{name}.ogg", dtype="int16")
+    assert rate_hz == RATE_HZ
+    return np.asarray(samples)
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "manifest.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def text(name: str) -> str:
+    """What the clip says."""
+    said: str = manifest()[name]["text"]
+    return said
+
+
+def seconds(name: str) -> float:
+    """How long the clip is."""
+    return len(clip(name)) / RATE_HZ

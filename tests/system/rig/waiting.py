@@ -1,0 +1,25 @@
+"""Waiting for something to become true, never for time to pass. Owns the one factor that stretches every deadline."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+SCALE = float(os.environ.get("VOICEBOTD_TEST_TIMEOUT_SCALE", "1"))
+"""Stretches every deadline of the rig on slow machines, but no limit that a test asserts about the product."""
+
+T = TypeVar("T")
+
+
+def wait_for(probe: Callable[[], T | None], deadline_s: float, what: str, *, every_s: float = 0.01) -> T:
+    """Return the first truthy result of `probe`; raise AssertionError naming `what` after `deadline_s` (scaled)."""
+    end = time.monotonic() + deadline_s * SCALE
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"within {deadline_s * SCALE:.1f} s there was no {what}")
+        time.sleep(every_s)

@@ -1,0 +1,103 @@
+"""A visitor who speaks over the answer silences it, and the service is told what was heard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rig import speech
+from rig.rehearsal import reply, script
+from rig.sound import FLOOR, RATE_HZ, Recording, Samples, find, last_sound, windows
+from rig.waiting import wait_for
+
+REACTION_S = 0.030
+TRUNCATION_MS = 20
+
+
+@pytest.fixture
+def server(start_rehearsal):
+    return start_rehearsal(
+        script(
+            reply("assistant_services", heard=speech.text("visitor_booking")),
+            reply("assistant_idle", heard=speech.text("visitor_goodbye")),
+        )
+    )
+
+
+def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
+    """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip."""
+    began = find(clip[:RATE_HZ], recording).lag
+    ended = last_sound(recording[began : began + len(clip)])
+    assert ended is not None
+    still_to_come = np.flatnonzero(np.abs(clip[ended + 1 :].astype(np.int32)) > FLOOR)
+    assert len(still_to_come), "the answer was not interrupted"
+    return ended / RATE_HZ * 1000, (ended + int(still_to_come[0])) / RATE_HZ * 1000
+
+
+@pytest.mark.parametrize("after_s", [0.0, 3.0], ids=["while it is still being generated", "after it was generated"])
+def test_speech_over_the_answer(server, run_daemon, card, after_s):
+    clip = speech.clip("assistant_services")
+    with run_daemon(server.url) as daemon, card.listening() as ear:
+        server.wait_for_sent("session.updated")
+        card.say_it_all(speech.clip("visitor_goodbye"))
+        answer_began_s = ear.wait_for_sound(5)
+        ear.wait_until_recorded(answer_began_s + after_s)
+        output_latency_s = daemon.status()["audio"]["latency_ms"] / 1000
+
+        speaking = card.say(speech.clip("visitor_goodbye"))
+        noticed_s = server.wait_for_sent("input_audio_buffer.speech_started", since_s=answer_began_s).at_s
+        recording = ear.wait_until_recorded(noticed_s + 1.0)
+        old = recording.since(answer_began_s - 0.2)
+        silent = last_sound(old.samples)
+        assert silent is not None
+        reaction_s = old.time_of(silent) - noticed_s
+        print(f"silent after {reaction_s * 1000:.1f} ms; the stream's own {output_latency_s * 1000:.1f} ms")
+        assert reaction_s <= REACTION_S + output_latency_s
+
+        truncate = server.wait_for_received("conversation.item.truncate", since_s=noticed_s).event
+        low_ms, high_ms = heard_bounds_ms(clip, old.samples)
+        print(f"truncated at {truncate['audio_end_ms']} ms; recorded {low_ms:.1f} to {high_ms:.1f} ms")
+        assert low_ms - TRUNCATION_MS <= truncate["audio_end_ms"] <= high_ms + TRUNCATION_MS
+        server.wait_for_sent("conversation.item.truncated", since_s=noticed_s)
+
+        assert speaking.wait(5) == 0
+        silent_s = old.time_of(silent)
+        assert_only_the_next_answer(ear, silent_s)
+        assert len(server.received("conversation.item.truncate")) == 1
+
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 3, "end of the next answer")
+        turns = daemon.rpc.call("history.get")["turns"]
+        assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
+        assert turns[1]["interrupted"]
+        assert turns[1]["heard_ms"] == pytest.approx(truncate["audio_end_ms"], abs=1)
+        assert turns[1]["text"].startswith(turns[1]["heard_text"])
+        assert len(turns[1]["heard_text"]) < len(turns[1]["text"])
+        assert not turns[3]["interrupted"]
+
+
+def assert_only_the_next_answer(ear, silent_s: float) -> None:
+    """The next thing the loudspeaker says after `silent_s` is the next answer, alone and undamaged."""
+    began_s = ear.wait_for_sound(6, since_s=silent_s + 0.001)
+    clip = speech.clip("assistant_idle")
+    recording: Recording = ear.wait_until_recorded(began_s + len(clip) / RATE_HZ + 0.2).since(silent_s + 0.001)
+    match = find(clip, recording.samples)
+    assert match.coherence > 0.98
+    assert {window.slip for window in windows(clip, recording.samples, match.lag)} <= {-1, 0, 1}
+    assert last_sound(recording.samples[: match.lag]) is None
+
+
+def test_in_half_duplex_the_box_does_not_hear_its_own_answer(server, run_daemon, card):
+    loopback = {"PULSE_SOURCE": "vspk.monitor"}  # the microphone hears the loudspeaker and nothing else
+    changes = {"audio": {"echo_control": "half_duplex"}, "barge_in": {"mode": "off"}}
+    with run_daemon(server.url, changes, env=loopback) as daemon, card.listening() as ear:
+        server.wait_for_sent("session.updated")
+        daemon.rpc.call("message.send", text="What do you offer?")
+        began_s = ear.wait_for_sound(5)
+        ear.wait_until_recorded(began_s + speech.seconds("assistant_services"))
+        ear.wait_for_silence(0.6, 5)
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 3, "end of the answer")
+        assert server.sent("input_audio_buffer.speech_started") == []
+        assert server.received("conversation.item.truncate") == []
+
+        # It was not deaf for another reason: what comes after the tail is heard again.
+        now_s = server.entries()[-1].at_s
+        assert wait_for(lambda: server.received("input_audio_buffer.append", since_s=now_s), 3, "open microphone")

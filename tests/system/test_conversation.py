@@ -1,0 +1,50 @@
+"""A spoken question is heard, answered aloud and written down."""
+
+from __future__ import annotations
+
+import pytest
+from rig import speech
+from rig.rehearsal import reply, script
+from rig.sound import find, windows
+
+
+@pytest.fixture(scope="module")
+def server(start_rehearsal):
+    return start_rehearsal(script(reply("assistant_hours", heard=speech.text("visitor_hours"))))
+
+
+def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_history(server, run_daemon, card):
+    with run_daemon(server.url) as daemon, card.listening() as ear:
+        daemon.rpc.call("events.subscribe")
+        server.wait_for_sent("session.updated")
+        speaking = card.say(speech.clip("visitor_hours"))
+
+        daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "speech_started", 5)
+        assert daemon.status()["state"] == "hearing"
+        daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "speech_stopped", 6)
+        heard_at_s = ear.wait_for_sound(5)
+        assert daemon.status()["state"] == "speaking"
+        assert speaking.wait(5) == 0
+
+        recording = ear.wait_until_recorded(heard_at_s + speech.seconds("assistant_hours") + 0.2).samples
+        clip = speech.clip("assistant_hours")
+        match = find(clip, recording)
+        assert match.coherence > 0.98
+        assert match.gain == pytest.approx(1.0, abs=0.05)
+        assert {window.slip for window in windows(clip, recording, match.lag)} <= {-1, 0, 1}
+
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 3, "end of the answer")
+        shown = daemon.ctl_ok("history", "show")
+        assert speech.text("visitor_hours") in shown
+        assert speech.text("assistant_hours") in shown
+        turns = daemon.rpc.call("history.get")["turns"]
+        assert [(turn["role"], turn["status"]) for turn in turns] == [("user", "completed"), ("assistant", "completed")]
+        assert turns[1]["heard_text"] == turns[1]["text"]
+        assert turns[1]["heard_ms"] == pytest.approx(speech.seconds("assistant_hours") * 1000, abs=1)
+
+
+def test_no_microphone_byte_is_sent_before_the_service_confirmed_the_session(server):
+    entries = server.entries()
+    confirmed = next(n for n, entry in enumerate(entries) if entry.event["type"] == "session.updated")
+    first_audio = next(n for n, entry in enumerate(entries) if entry.event["type"] == "input_audio_buffer.append")
+    assert confirmed < first_audio

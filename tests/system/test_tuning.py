@@ -1,0 +1,94 @@
+"""Turn detection is tuned from a shell while the box talks; what cannot be is refused in one line."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from rig import speech
+from rig.daemon import Daemon
+from rig.rehearsal import reply, script
+
+
+@pytest.fixture(scope="module")
+def server(start_rehearsal):
+    return start_rehearsal(script(*[reply("assistant_idle", heard=speech.text("visitor_goodbye"))] * 6))
+
+
+def end_of_turn_ms(server, card) -> float:
+    """Say something; return how much silence the service waited for: its speech_stopped behind the end of speech."""
+    since_s = time.monotonic()
+    card.say_it_all(speech.clip("visitor_goodbye"))
+    ended_s = time.monotonic()
+    stopped = server.wait_for_sent("input_audio_buffer.speech_stopped", since_s=since_s)
+    server.wait_for_sent("response.done", since_s=since_s)
+    return (stopped.at_s - ended_s) * 1000
+
+
+def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(server, run_daemon, card):
+    with run_daemon(server.url, {"turn_detection": {"silence_duration_ms": 1500}}) as daemon:
+        server.wait_for_sent("session.updated")
+        slow_ms = end_of_turn_ms(server, card)
+
+        printed = daemon.ctl_ok("vad", "set", "threshold=0.7", "silence_duration_ms=600")
+        assert "0.7" in printed
+        assert "600" in printed
+        confirmed = server.sent("session.updated")[-1].event["session"]["audio"]["input"]["turn_detection"]
+        assert (confirmed["threshold"], confirmed["silence_duration_ms"]) == (0.7, 600)
+        answer = daemon.ctl_json("vad", "show")
+        assert answer["effective"]["silence_duration_ms"] == 600
+
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 5, "end of the answer")
+        quick_ms = end_of_turn_ms(server, card)
+        assert slow_ms - quick_ms == pytest.approx(1500 - 600, abs=200)
+
+
+@pytest.mark.parametrize(("persist", "expected"), [(True, 700), (False, 500)])
+def test_a_change_survives_a_restart_if_and_only_if_it_was_persisted(server, run_daemon, home, persist, expected):
+    words = ["vad", "set", "silence_duration_ms=700"] + (["--persist"] if persist else [])
+    with run_daemon(server.url, home=home) as daemon:
+        daemon.ctl_ok(*words)
+    since_s = time.monotonic()
+    with run_daemon(server.url, home=home) as daemon:
+        confirmed = server.wait_for_sent("session.updated", since_s=since_s).event["session"]
+        assert confirmed["audio"]["input"]["turn_detection"]["silence_duration_ms"] == expected
+        assert daemon.status()["vad"]["silence_duration_ms"] == expected
+
+
+@pytest.fixture(scope="module")
+def tuned(server, card, conversation_settings):
+    with Daemon(conversation_settings(server.url), env=card.env) as daemon:
+        yield daemon
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["threshold=1.5"], ["threshold", "1.5", "0", "1"]),
+        (["silence_duration_ms=-1"], ["silence_duration_ms", "-1"]),
+        (["silence_duration_ms=soon"], ["silence_duration_ms", "soon"]),
+        (["treshold=0.5"], ["treshold", "threshold"]),
+        (["type=telepathy"], ["type", "telepathy", "server_vad"]),
+        (["--profile", "boisterous"], ["boisterous"]),
+        (["threshold=0.6", "prefix_padding_ms=99999"], ["prefix_padding_ms", "99999", "5000"]),
+        (["threshold"], ["threshold"]),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_value_is_refused_in_one_line_and_nothing_changes(tuned, words, named):
+    before = tuned.rpc.call("vad.get")
+    done = tuned.ctl("vad", "set", *words)
+    assert done.returncode in (1, 2), done
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in named:
+        assert word in done.stderr
+    assert tuned.rpc.call("vad.get") == before
+
+
+def test_a_profile_is_applied_live(tuned, server):
+    since_s = time.monotonic()
+    tuned.ctl_ok("vad", "set", "--profile", "noisy")
+    confirmed = server.wait_for_sent("session.updated", since_s=since_s).event["session"]["audio"]["input"]
+    assert confirmed["turn_detection"]["threshold"] == 0.95
+    assert confirmed["turn_detection"]["silence_duration_ms"] == 1500
