@@ -1,0 +1,254 @@
+"""One session with the service, from the first byte to its loss.
+
+Owns one websocket: the handshake (`session.created`, our `session.update`, `session.updated`), the reader, the
+writer, the deadlines. Does not reconnect, judges no failure and knows nothing of the conversation: what it hears it
+decodes and hands on, in order; how it ends is a `LinkDown`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal, NoReturn
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from voicebotd.conversation.events import BYTES_PER_MS, Event, ServerError
+from voicebotd.realtime.backoff import Failure, ends_session
+from voicebotd.realtime.dialects import Endpoint
+from voicebotd.realtime.encode import Shown, to_json
+from voicebotd.realtime.failures import (
+    CONNECT_ERRORS,
+    from_close,
+    from_connecting,
+    from_ending_error,
+    from_setup_error,
+)
+from voicebotd.realtime.fields import JsonObject, without
+from voicebotd.realtime.outbox import Outbox
+from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, decode, parse
+
+_MOST_FRAME_BYTES = 32 * 2**20
+"""The service may send messages of many MiB (realtime.md §1), but not without end."""
+
+_MOST_UNSENT_BYTES = 16 * 2**10
+"""A quarter of a second of audio. More may not hide in the kernel's buffer, where nobody can drop the oldest."""
+
+_MOST_KINDS = 64
+"""Different kinds of nonsense that are logged. A server that invents more is counted only."""
+
+# The websocket library logs request headers, the key among them, at debug level.
+_quiet = logging.getLogger("voicebotd.realtime.websocket")
+_quiet.setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Every deadline of a link, in seconds (design.md §5; daemon.md fault 14)."""
+
+    connect_timeout_s: float = 10.0
+    """For the connection, and again for each of the two answers of the handshake."""
+    ping_interval_s: float = 5.0
+    ping_timeout_s: float = 5.0
+    send_timeout_s: float = 10.0
+    """A service that takes nothing for that long is lost. The pings cannot tell: they wait in the same buffer."""
+    close_timeout_s: float = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """What went over all links of one service."""
+
+    events_received: int = 0
+    unknown_events: int = 0
+    dropped_audio_bytes: int = 0
+    dropped_messages: int = 0
+    sent_audio_bytes: int = 0
+
+    @property
+    def dropped_audio_ms(self) -> int:
+        return self.dropped_audio_bytes // BYTES_PER_MS
+
+    @property
+    def sent_audio_ms(self) -> int:
+        return self.sent_audio_bytes // BYTES_PER_MS
+
+
+class LinkDown(Exception):  # noqa: N818 (it is not always an error: a session also ends because its hour is over)
+    """There is no session, or no longer."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+class Link:
+    """One websocket. The owner calls `open()`, then `serve()`, and `close()` in any case."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        timing: Timing,
+        counters: Counters,
+        nonsense: set[str],
+        secret: str,
+        on_decoded: Callable[[Event | SessionTold], None],
+        log: Any,
+    ) -> None:
+        self._endpoint = endpoint
+        self._timing = timing
+        self._counters = counters
+        self._nonsense = nonsense
+        self._secret = secret
+        self._on_decoded = on_decoded
+        self._log = log
+        self._outbox = Outbox()
+        self._filled = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._last_error: ServerError | None = None
+
+    async def open(self, headers: dict[str, str], update: JsonObject) -> tuple[JsonObject, JsonObject]:
+        """Connect and have `update` confirmed; return the sessions of `session.created` and `session.updated`.
+
+        Raises LinkDown.
+        """
+        try:
+            self._socket = await connect(
+                self._endpoint.url,
+                additional_headers=headers,
+                user_agent_header=f"voicebotd/{version('voicebotd')}",
+                compression=None,  # base64 PCM does not compress
+                max_size=_MOST_FRAME_BYTES,
+                open_timeout=self._timing.connect_timeout_s,
+                ping_interval=self._timing.ping_interval_s,
+                ping_timeout=self._timing.ping_timeout_s,
+                close_timeout=self._timing.close_timeout_s,
+                write_limit=_MOST_UNSENT_BYTES,
+                logger=_quiet,
+            )
+            tcp = self._socket.transport.get_extra_info("socket")
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT_BYTES)
+        except CONNECT_ERRORS as exc:
+            raise LinkDown(from_connecting(exc, self._endpoint.address)) from exc
+        created = await self._told(self._socket, "created")
+        await self._transmit(self._socket, update)
+        return created, await self._told(self._socket, "updated")
+
+    async def serve(self) -> Failure:
+        """Receive and send until the session is lost; return why it was."""
+        assert self._socket is not None, "serve() comes after open()"
+        failure: Failure | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read(self._socket))
+                group.create_task(self._write(self._socket))
+        except* LinkDown as lost:
+            failure = next(down.failure for down in lost.exceptions if isinstance(down, LinkDown))
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # Before Python 3.13 a TaskGroup forgets a cancellation that comes together with a failure.
+            raise asyncio.CancelledError
+        assert failure is not None, "reader and writer end only by raising"
+        return failure
+
+    async def close(self) -> None:
+        """Close in good order if the other side lets us, and in any case be closed, soon after `close_timeout_s`."""
+        ws = self._socket
+        if ws is None:
+            return
+        try:
+            # The library's own deadline does not cover a write buffer that the other side never empties.
+            async with asyncio.timeout(1.5 * self._timing.close_timeout_s):
+                await ws.close()
+        except TimeoutError:
+            ws.transport.abort()
+            await ws.wait_closed()
+        finally:
+            ws.transport.abort()
+
+    def send(self, message: JsonObject) -> None:
+        """Queue a message. One too many is dropped and counted."""
+        if not self._outbox.put(message):
+            self._counters.dropped_messages += 1
+            self._log.warning("message to the service dropped, too many wait", type=message.get("type"))
+        self._filled.set()
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Queue microphone audio. What waits longer than a second is dropped, oldest first, and counted."""
+        self._counters.dropped_audio_bytes += self._outbox.put_audio(pcm)
+        self._filled.set()
+
+    @property
+    def backlog_ms(self) -> int:
+        """How much audio waits to be sent."""
+        return self._outbox.backlog_ms
+
+    async def _told(self, ws: ClientConnection, name: Literal["created", "updated"]) -> JsonObject:
+        """Wait for `session.created` or `.updated`. An error meanwhile means that there will be no such session."""
+        try:
+            async with asyncio.timeout(self._timing.connect_timeout_s):
+                while True:
+                    match await self._receive(ws):
+                        case SessionTold(name=told, session=session) if told == name:
+                            return session
+                        case ServerError() as error:
+                            raise LinkDown(from_setup_error(error, self._endpoint.address))
+        except TimeoutError as exc:
+            missing = Failure(kind="timeout", address=self._endpoint.address, detail=f"no session.{name}")
+            raise LinkDown(missing) from exc
+
+    async def _read(self, ws: ClientConnection) -> NoReturn:
+        while True:
+            decoded = await self._receive(ws)
+            if isinstance(decoded, ServerError) and ends_session(decoded.code):
+                raise LinkDown(from_ending_error(decoded, self._endpoint.address))
+            if isinstance(decoded, Event | SessionTold):
+                self._on_decoded(decoded)
+
+    async def _write(self, ws: ClientConnection) -> NoReturn:
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while (next_one := self._outbox.take()) is not None:
+                message, audio_bytes = next_one
+                await self._transmit(ws, message)
+                self._counters.sent_audio_bytes += audio_bytes
+
+    async def _receive(self, ws: ClientConnection) -> Decoded:
+        try:
+            frame = await ws.recv()
+        except ConnectionClosed as exc:
+            raise LinkDown(from_close(exc, self._endpoint.address, self._last_error)) from exc
+        self._counters.events_received += 1
+        message = parse(without(self._secret, frame) if isinstance(frame, str) else frame)
+        decoded = message if isinstance(message, Nonsense) else decode(message)
+        if not isinstance(message, Nonsense):
+            self._log.debug("received", message=Shown(message))
+        if isinstance(decoded, Nonsense):
+            self._count_nonsense(decoded.kind)
+        # Only the event right before a close explains it; an older error was survived.
+        self._last_error = decoded if isinstance(decoded, ServerError) else None
+        return decoded
+
+    async def _transmit(self, ws: ClientConnection, message: JsonObject) -> None:
+        self._log.debug("sent", message=Shown(message))
+        try:
+            async with asyncio.timeout(self._timing.send_timeout_s):
+                await ws.send(to_json(message))
+        except ConnectionClosed as exc:
+            raise LinkDown(from_close(exc, self._endpoint.address, self._last_error)) from exc
+        except TimeoutError as exc:
+            stalled = Failure(kind="stalled", address=self._endpoint.address, detail="it takes no more data")
+            raise LinkDown(stalled) from exc
+
+    def _count_nonsense(self, kind: str) -> None:
+        self._counters.unknown_events += 1
+        if kind not in self._nonsense and len(self._nonsense) < _MOST_KINDS:
+            self._nonsense.add(kind)
+            self._log.warning("the service sent what cannot be understood", what=kind)

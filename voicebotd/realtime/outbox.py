@@ -1,0 +1,73 @@
+"""What is waiting to be sent to the service, in order: messages, and the microphone's audio between them.
+
+Overflow: of audio at most `_MOST_AUDIO_BYTES` wait, and the oldest is dropped, because a visitor's newest words matter
+and a service that lags cannot be helped by sending it the past. Of messages at most `_MOST_MESSAGES` wait, and the
+newest is refused: a link that far behind is about to be given up. Both are counted by the caller. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from voicebotd.conversation.events import BYTES_PER_MS, BYTES_PER_SAMPLE
+from voicebotd.realtime.encode import append_audio
+from voicebotd.realtime.fields import JsonObject
+
+_MOST_AUDIO_BYTES = 1000 * BYTES_PER_MS
+_MOST_MERGED_BYTES = 200 * BYTES_PER_MS
+_MOST_MESSAGES = 256
+
+
+class Outbox:
+    """One ordered queue; a message put after audio leaves after it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes | JsonObject] = deque()
+        self._audio_bytes = 0
+        self._messages = 0
+
+    def put(self, message: JsonObject) -> bool:
+        """Queue a message; return False if it was refused because too many wait."""
+        if self._messages >= _MOST_MESSAGES:
+            return False
+        self._messages += 1
+        self._waiting.append(message)
+        return True
+
+    def put_audio(self, pcm: bytes) -> int:
+        """Queue audio; return how many bytes of older audio had to go for it. Raises ValueError for half a sample."""
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise ValueError("audio must be whole samples")
+        self._waiting.append(pcm)
+        self._audio_bytes += len(pcm)
+        dropped_bytes = 0
+        while self._audio_bytes > _MOST_AUDIO_BYTES:
+            oldest = next(entry for entry in self._waiting if isinstance(entry, bytes))
+            self._waiting.remove(oldest)
+            self._audio_bytes -= len(oldest)
+            dropped_bytes += len(oldest)
+        return dropped_bytes
+
+    @property
+    def backlog_ms(self) -> int:
+        """How much audio waits."""
+        return self._audio_bytes // BYTES_PER_MS
+
+    def take(self) -> tuple[JsonObject, int] | None:
+        """Return the next client event and how many bytes of audio it carries, or None if nothing waits.
+
+        Audio goes out frame by frame; what has piled up is merged, up to 200 ms, to catch up with fewer messages.
+        """
+        if not self._waiting:
+            return None
+        first = self._waiting.popleft()
+        if isinstance(first, dict):
+            self._messages -= 1
+            return first, 0
+        frames, size = [first], len(first)
+        while self._waiting and isinstance(more := self._waiting[0], bytes) and size + len(more) <= _MOST_MERGED_BYTES:
+            frames.append(more)
+            size += len(more)
+            self._waiting.popleft()
+        self._audio_bytes -= size
+        return append_audio(b"".join(frames)), size

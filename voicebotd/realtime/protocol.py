@@ -1,0 +1,335 @@
+"""What a server event means: the Realtime API's vocabulary on the way in.
+
+Owns every name that a server may send, GA and the older ones that third-party servers still use. Decides nothing
+about the conversation and changes no value. What cannot be understood becomes a `Nonsense` value and never an
+exception, because the link must outlive whatever the other side sends. The way out is `encode.py`. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import a2b_base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, cast, get_args
+
+from voicebotd.conversation.events import (
+    AssistantTextDelta,
+    AssistantTextDone,
+    AudioDelta,
+    AudioDone,
+    Event,
+    FunctionCalled,
+    InputCommitted,
+    InputTimedOut,
+    ItemAdded,
+    ItemDeleted,
+    ItemTruncated,
+    OutputItemAdded,
+    ResponseCreated,
+    ResponseDone,
+    ResponseStatus,
+    ServerError,
+    SpeechStarted,
+    SpeechStopped,
+    Usage,
+    UserTranscriptDelta,
+    UserTranscriptDone,
+    UserTranscriptFailed,
+)
+from voicebotd.realtime.fields import (
+    BadField,
+    JsonObject,
+    as_whole,
+    identifier,
+    nested,
+    one_line,
+    optional_nested,
+    optional_text,
+    text,
+    whole,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTold:
+    """`session.created` or `session.updated`: the session as the service sees it, for `session.confirm`."""
+
+    name: Literal["created", "updated"]
+    session: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNeeded:
+    """An event that is part of the API and tells us nothing that another event does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nonsense:
+    """What could not be understood. `kind` is the same for the same mistake, so that it can be logged once."""
+
+    kind: str
+
+
+Decoded = Event | SessionTold | NotNeeded | Nonsense
+
+
+def parse(frame: str | bytes) -> JsonObject | Nonsense:
+    """Return the JSON object in a websocket frame. The API sends text frames only (realtime.md §1)."""
+    if isinstance(frame, bytes):
+        return Nonsense(kind="a binary frame")
+    try:
+        message = json.loads(frame)
+    except (ValueError, RecursionError):
+        return Nonsense(kind="a frame that is not JSON")
+    return message if isinstance(message, dict) else Nonsense(kind="a frame that is not a JSON object")
+
+
+def decode(message: JsonObject) -> Decoded:
+    """Return what one server event means to us."""
+    name = message.get("type")
+    if not isinstance(name, str):
+        return Nonsense(kind="an event without a type")
+    decoder = _DECODERS.get(_OLD_NAMES.get(name, name))
+    if decoder is None:
+        return NotNeeded() if name in _NOT_NEEDED else Nonsense(kind=f"an event of unknown type {one_line(name, 60)}")
+    try:
+        return decoder(message)
+    except BadField as problem:
+        return Nonsense(kind=f"{name}: {problem}")
+
+
+# --- The session, and what goes wrong in it --------------------------------------------------------------------------
+
+
+def _session(name: Literal["created", "updated"], message: JsonObject) -> Decoded:
+    return SessionTold(name=name, session=nested(message, "session"))
+
+
+def _error(message: JsonObject) -> Decoded:
+    error = nested(message, "error")
+    return ServerError(
+        code=optional_text(error, "code"),
+        message=optional_text(error, "message"),
+        type=optional_text(error, "type"),
+        param=optional_text(error, "param"),
+        event_id=optional_text(error, "event_id"),
+    )
+
+
+def _about_item(event: type[InputCommitted | InputTimedOut | ItemDeleted], message: JsonObject) -> Decoded:
+    return event(item_id=identifier(message, "item_id"))
+
+
+# --- What the service hears ------------------------------------------------------------------------------------------
+
+
+def _speech_started(message: JsonObject) -> Decoded:
+    return SpeechStarted(item_id=identifier(message, "item_id"), audio_start_ms=whole(message, "audio_start_ms"))
+
+
+def _speech_stopped(message: JsonObject) -> Decoded:
+    return SpeechStopped(item_id=identifier(message, "item_id"), audio_end_ms=whole(message, "audio_end_ms"))
+
+
+def _user_delta(message: JsonObject) -> Decoded:
+    return UserTranscriptDelta(item_id=identifier(message, "item_id"), delta=text(message, "delta"))
+
+
+def _user_done(message: JsonObject) -> Decoded:
+    return UserTranscriptDone(item_id=identifier(message, "item_id"), transcript=text(message, "transcript"))
+
+
+def _user_failed(message: JsonObject) -> Decoded:
+    error = optional_nested(message, "error")
+    return UserTranscriptFailed(item_id=identifier(message, "item_id"), message=optional_text(error, "message"))
+
+
+# --- What the conversation holds -------------------------------------------------------------------------------------
+
+
+def _item_added(message: JsonObject) -> Decoded:
+    item = nested(message, "item")
+    return ItemAdded(
+        item_id=identifier(item, "id"), item_type=identifier(item, "type"), role=optional_text(item, "role")
+    )
+
+
+def _item_truncated(message: JsonObject) -> Decoded:
+    return ItemTruncated(
+        item_id=identifier(message, "item_id"),
+        content_index=whole(message, "content_index", 0),
+        audio_end_ms=whole(message, "audio_end_ms"),
+    )
+
+
+# --- What the model says. An absent index is 0: servers that know one item and one part leave it out. -----------------
+
+
+def _response_created(message: JsonObject) -> Decoded:
+    response = nested(message, "response")
+    metadata = optional_nested(response, "metadata")
+    return ResponseCreated(
+        response_id=identifier(response, "id"),
+        metadata={key: value for key, value in metadata.items() if isinstance(value, str)},
+    )
+
+
+def _output_item_added(message: JsonObject) -> Decoded:
+    item = nested(message, "item")
+    return OutputItemAdded(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(item, "id"),
+        output_index=whole(message, "output_index", 0),
+        item_type=identifier(item, "type"),
+    )
+
+
+def _output_item_done(message: JsonObject) -> Decoded:
+    """Function calls come from here only, so that each is run once (realtime.md §3.4 D)."""
+    item = nested(message, "item")
+    # An item that a cancel cut short has half its arguments.
+    if item.get("type") != "function_call" or item.get("status") == "incomplete":
+        return NotNeeded()
+    return FunctionCalled(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(item, "id"),
+        call_id=identifier(item, "call_id"),
+        name=identifier(item, "name"),
+        arguments=text(item, "arguments"),
+    )
+
+
+def _audio_delta(message: JsonObject) -> Decoded:
+    try:
+        pcm = a2b_base64(text(message, "delta"), strict_mode=True)
+    except ValueError:
+        raise BadField("delta is not base64") from None
+    if len(pcm) % 2:
+        raise BadField("delta is not whole 16-bit samples")
+    return AudioDelta(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(message, "item_id"),
+        output_index=whole(message, "output_index", 0),
+        content_index=whole(message, "content_index", 0),
+        pcm=pcm,
+    )
+
+
+def _audio_done(message: JsonObject) -> Decoded:
+    return AudioDone(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(message, "item_id"),
+        content_index=whole(message, "content_index", 0),
+    )
+
+
+def _text_delta(message: JsonObject) -> Decoded:
+    return AssistantTextDelta(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(message, "item_id"),
+        content_index=whole(message, "content_index", 0),
+        delta=text(message, "delta"),
+    )
+
+
+def _text_done(field: str, message: JsonObject) -> Decoded:
+    return AssistantTextDone(
+        response_id=identifier(message, "response_id"),
+        item_id=identifier(message, "item_id"),
+        content_index=whole(message, "content_index", 0),
+        text=text(message, field),
+    )
+
+
+def _response_done(message: JsonObject) -> Decoded:
+    """A status that nobody knows counts as incomplete: without its end, a response would block all later ones."""
+    response = nested(message, "response")
+    details = optional_nested(response, "status_details")
+    error = optional_nested(details, "error")
+    told = optional_text(response, "status")
+    known = told in get_args(ResponseStatus)
+    return ResponseDone(
+        response_id=identifier(response, "id"),
+        status=cast("ResponseStatus", told) if known else "incomplete",
+        reason=optional_text(details, "reason") if known else f"unknown status {told}".rstrip(),
+        error_code=optional_text(error, "code") or optional_text(error, "type"),
+        error_message=optional_text(error, "message"),
+        usage=_usage(response),
+    )
+
+
+def _usage(response: JsonObject) -> Usage | None:
+    """Tokens by kind. A server that gives totals without details has them counted as text, the cheaper kind."""
+    usage = optional_nested(response, "usage")
+    if not usage:
+        return None
+    incoming, outgoing = optional_nested(usage, "input_token_details"), optional_nested(usage, "output_token_details")
+    cached = optional_nested(incoming, "cached_tokens_details")
+    return Usage(
+        input_text=_count(incoming, "text_tokens") if incoming else _count(usage, "input_tokens"),
+        input_audio=_count(incoming, "audio_tokens"),
+        cached_text=_count(cached, "text_tokens") if cached else _count(incoming, "cached_tokens"),
+        cached_audio=_count(cached, "audio_tokens"),
+        output_text=_count(outgoing, "text_tokens") if outgoing else _count(usage, "output_tokens"),
+        output_audio=_count(outgoing, "audio_tokens"),
+    )
+
+
+def _count(source: JsonObject, name: str) -> int:
+    return as_whole(source.get(name)) or 0
+
+
+_DECODERS: dict[str, Callable[[JsonObject], Decoded]] = {
+    "error": _error,
+    "session.created": partial(_session, "created"),
+    "session.updated": partial(_session, "updated"),
+    "input_audio_buffer.speech_started": _speech_started,
+    "input_audio_buffer.speech_stopped": _speech_stopped,
+    "input_audio_buffer.committed": partial(_about_item, InputCommitted),
+    "input_audio_buffer.timeout_triggered": partial(_about_item, InputTimedOut),
+    "conversation.item.input_audio_transcription.delta": _user_delta,
+    "conversation.item.input_audio_transcription.completed": _user_done,
+    "conversation.item.input_audio_transcription.failed": _user_failed,
+    "conversation.item.added": _item_added,
+    "conversation.item.deleted": partial(_about_item, ItemDeleted),
+    "conversation.item.truncated": _item_truncated,
+    "response.created": _response_created,
+    "response.output_item.added": _output_item_added,
+    "response.output_item.done": _output_item_done,
+    "response.output_audio.delta": _audio_delta,
+    "response.output_audio.done": _audio_done,
+    "response.output_audio_transcript.delta": _text_delta,
+    "response.output_audio_transcript.done": partial(_text_done, "transcript"),
+    "response.output_text.delta": _text_delta,
+    "response.output_text.done": partial(_text_done, "text"),
+    "response.done": _response_done,
+}
+
+_NOT_NEEDED = frozenset(
+    """
+    conversation.created conversation.item.done conversation.item.retrieved
+    conversation.item.input_audio_transcription.segment
+    input_audio_buffer.cleared input_audio_buffer.dtmf_event_received
+    mcp_list_tools.completed mcp_list_tools.failed mcp_list_tools.in_progress
+    output_audio_buffer.cleared output_audio_buffer.started output_audio_buffer.stopped
+    ping rate_limits.updated
+    response.content_part.added response.content_part.done
+    response.function_call_arguments.delta response.function_call_arguments.done
+    response.mcp_call.completed response.mcp_call.failed response.mcp_call.in_progress
+    response.mcp_call_arguments.delta response.mcp_call_arguments.done
+    """.split()  # noqa: SIM905 (as a list it would fill a page)
+)
+"""Part of the API, and `ping`, with which some compatible services keep the link alive (realtime.md §6)."""
+
+_OLD_NAMES = {
+    "conversation.item.created": "conversation.item.added",
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+}
+"""What the same event was called before GA (realtime.md §6)."""

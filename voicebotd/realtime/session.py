@@ -1,0 +1,194 @@
+"""The session with the service: what is wanted, and how to ask for it.
+
+Owns `session.update` in the GA shape (openai-python `realtime_session_create_request`) and the changes that are on
+their way. Whether it was granted is `granted.py`'s question. Knows no socket and no configuration file. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from voicebotd.conversation.events import SAMPLE_RATE_HZ, Modality, TurnDetection, UpdateSession
+from voicebotd.realtime.fields import JsonObject
+
+NoiseReduction = Literal["near_field", "far_field"]
+ReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
+ToolChoice = Literal["auto", "none", "required"]
+Truncation = Literal["auto", "disabled"]
+
+_REASONING_MODEL = re.compile(r"gpt-realtime-2(\.\d+)?(-mini)?(-\d{4}-\d{2}-\d{2})?")
+"""The 2.x family; `gpt-realtime-2025-08-28` is not of it (realtime.md §1.1)."""
+
+_MOST_PENDING = 32
+"""Changes that may wait for their `session.updated`. A service that answers none has the oldest taken as granted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionTool:
+    """A function that the model may call. `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionConfig:
+    """The session as we want it. Values are in range here: the configuration checked them."""
+
+    model: str
+    instructions: str
+    voice: str = "marin"
+    speed: float = 1.0
+    """0.25 to 1.5."""
+    output: Modality = "audio"
+    transcription_model: str | None = "gpt-transcribe"
+    transcription_language: str | None = None
+    noise_reduction: NoiseReduction | None = "far_field"
+    max_output_tokens: int | Literal["inf"] = "inf"
+    truncation: Truncation = "auto"
+    reasoning_effort: ReasoningEffort | None = None
+    """Left out for a model that does not reason: it would refuse the whole session."""
+    tools: tuple[FunctionTool, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    turn_detection: TurnDetection = field(default_factory=TurnDetection)
+
+
+def reasons(model: str) -> bool:
+    """Return whether `model` takes `reasoning`."""
+    return _REASONING_MODEL.fullmatch(model) is not None
+
+
+def full_update(config: SessionConfig) -> JsonObject:
+    """Return the `session.update` that opens a session. The model is part of the URL and cannot be changed."""
+    return {"type": "session.update", "session": wire(config)}
+
+
+def live_update(effect: UpdateSession) -> JsonObject:
+    """Return the `session.update` for a change while the session runs: only what `effect` names.
+
+    Never the voice: once audio was output, the service drops the whole update that names one (realtime.md §1.2).
+    """
+    session: JsonObject = {"type": "realtime"}
+    if effect.instructions is not None:
+        session["instructions"] = effect.instructions
+    if effect.turn_detection is not None:
+        session["audio"] = {"input": {"turn_detection": wire_turn_detection(effect.turn_detection)}}
+    return {"type": "session.update", "event_id": effect.event_id, "session": session}
+
+
+def apply(config: SessionConfig, effect: UpdateSession) -> SessionConfig:
+    """Return `config` with the change that `effect` asks for."""
+    return replace(
+        config,
+        instructions=config.instructions if effect.instructions is None else effect.instructions,
+        turn_detection=effect.turn_detection or config.turn_detection,
+    )
+
+
+class WantedSession:
+    """The session that is wanted while changes to it are on their way.
+
+    A change is kept until the service answers it: granted, it becomes part of what the next session is opened with;
+    refused, it is forgotten, or every later session would be refused with it.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._granted = config
+        self._pending: deque[UpdateSession] = deque()
+
+    @property
+    def granted(self) -> SessionConfig:
+        """What the service has said yes to, or is being opened with."""
+        return self._granted
+
+    @property
+    def config(self) -> SessionConfig:
+        """What is wanted now, the unanswered changes included."""
+        config = self._granted
+        for effect in self._pending:
+            config = apply(config, effect)
+        return config
+
+    def begin(self) -> SessionConfig:
+        """Return what a new session is to be opened with; nothing is unanswered after that."""
+        self._granted = self.config
+        self._pending.clear()
+        return self._granted
+
+    def change(self, effect: UpdateSession) -> None:
+        """Want this too."""
+        self._pending.append(effect)
+        if len(self._pending) > _MOST_PENDING:
+            self.answered()
+
+    @property
+    def unanswered(self) -> tuple[UpdateSession, ...]:
+        """The changes that came since `begin()` and that the service has not answered."""
+        return tuple(self._pending)
+
+    def answered(self) -> None:
+        """The service confirmed the oldest change; a confirmation that nobody waits for changes nothing."""
+        if self._pending:
+            self._granted = apply(self._granted, self._pending.popleft())
+
+    def refused(self, event_id: str) -> None:
+        """The service answered the message `event_id` with an error. It need not be one of ours."""
+        self._pending = deque(effect for effect in self._pending if effect.event_id != event_id)
+
+
+def wire(config: SessionConfig) -> JsonObject:
+    """Return the whole session in the GA shape, without the model, which is part of the URL."""
+    pcm = {"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}
+    transcription = None
+    if config.transcription_model is not None:
+        transcription = {"model": config.transcription_model}
+        if config.transcription_language is not None:
+            transcription["language"] = config.transcription_language
+    session: JsonObject = {
+        "type": "realtime",
+        "instructions": config.instructions,
+        "output_modalities": [config.output],
+        "max_output_tokens": config.max_output_tokens,
+        "truncation": config.truncation,
+        "tools": [
+            {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            for tool in config.tools
+        ],
+        "tool_choice": config.tool_choice,
+        "audio": {
+            "input": {
+                "format": pcm,
+                "noise_reduction": None if config.noise_reduction is None else {"type": config.noise_reduction},
+                "transcription": transcription,
+                "turn_detection": wire_turn_detection(config.turn_detection),
+            },
+            "output": {"format": pcm, "voice": config.voice, "speed": config.speed},
+        },
+    }
+    if config.reasoning_effort is not None and reasons(config.model):
+        session["reasoning"] = {"effort": config.reasoning_effort}
+    return session
+
+
+def wire_turn_detection(wanted: TurnDetection) -> JsonObject | None:
+    """Return turn detection as the service takes it: each type with its own fields only, push to talk as null."""
+    if wanted.type == "none":
+        return None
+    common = {
+        "type": wanted.type,
+        "create_response": wanted.create_response,
+        "interrupt_response": wanted.interrupt_response,
+    }
+    if wanted.type == "semantic_vad":
+        return {**common, "eagerness": wanted.eagerness}
+    return {
+        **common,
+        "threshold": wanted.threshold,
+        "prefix_padding_ms": wanted.prefix_padding_ms,
+        "silence_duration_ms": wanted.silence_duration_ms,
+        "idle_timeout_ms": wanted.idle_timeout_ms,
+    }
