@@ -1,0 +1,111 @@
+"""status: one screen. Does the box listen, hear, get heard, is it connected, what does it cost, and what is to do?"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from voicebotctl.command import Command, Commands
+from voicebotctl.context import Context
+from voicebotctl.render import Style, clean, clock, duration, level, one_line, usd
+
+
+def _status(context: Context, _: Namespace) -> int:
+    context.show(context.call("status.get"), lambda status: screen(status, context.style))
+    return 0
+
+
+def screen(status: Mapping[str, Any], style: Style) -> str:
+    """Return the whole screen for a `status.get` result."""
+    head = f"voicebotd {clean(status.get('version', ''))}".rstrip()
+    title = f"{style.paint(head, 'bold')}: {clean(status['state'])}, up {duration(status['uptime_s'])}"
+    answers = (
+        ("listening", status["listening"], _conversation(status)),
+        ("hears", status["hears"], _microphone(status["audio"])),
+        ("is heard", status["speaks"], _loudspeaker(status["audio"])),
+        ("connected", status["link"]["state"] == "ready", _link(status["link"])),
+    )
+    lines = [f"  {question:10} {_yes(answer, style)}  {one_line(detail)}" for question, answer, detail in answers]
+    lines.append(f"  {'costs':10}      {_costs(status['usage'])}")
+    if status.get("vad"):
+        lines.append(f"  {'turns':10}      {_turns(status)}")
+    return "\n".join([title, *lines, *_trouble(status, style)])
+
+
+def _yes(answer: bool, style: Style) -> str:
+    return style.paint("yes", "green") if answer else style.paint("no ", "red")
+
+
+def _conversation(status: Mapping[str, Any]) -> str:
+    conversation = status["conversation"]
+    if conversation is None:
+        return "no conversation: `voicebotctl start` begins one"
+    muted = ", the microphone is muted: `voicebotctl unmute`" if status["audio"]["muted"] else ""
+    began = clock(conversation["started_at"])
+    return f"conversation {conversation['id']} since {began}, {conversation['turns']} turns{muted}"
+
+
+def _microphone(audio: Mapping[str, Any]) -> str:
+    if audio["state"] != "running":
+        return _no_audio(audio)
+    return f"{audio['input'] or '(no microphone)'}, {level(audio['input_level_dbfs'])}"
+
+
+def _loudspeaker(audio: Mapping[str, Any]) -> str:
+    if audio["state"] != "running":
+        return _no_audio(audio)
+    rate = "" if audio["sample_rate_hz"] is None else f" at {audio['sample_rate_hz']} Hz"
+    latency = "" if audio["latency_ms"] is None else f", latency {audio['latency_ms']:.0f} ms"
+    faults = f", {audio['xruns']} xruns" if audio["xruns"] else ""
+    faults += f", {audio['respawns']} respawns" if audio["respawns"] else ""
+    return (
+        f"{audio['output'] or '(no loudspeaker)'}, volume {audio['volume_percent']} %{latency}, "
+        f"{audio['streams']}{rate}, echo control {audio['echo_control']}{faults}"
+    )
+
+
+def _no_audio(audio: Mapping[str, Any]) -> str:
+    return f"audio is {audio['state']}: {audio['reason']}" if audio.get("reason") else f"audio is {audio['state']}"
+
+
+def _link(link: Mapping[str, Any]) -> str:
+    peer = f"{link['provider']} {link['model']}"
+    if link["state"] == "ready":
+        return f"{peer}, session {duration(link['session_age_s'])} old"
+    why = f": {link['last_error']}" if link["last_error"] else ""
+    retry = "" if link.get("retry_in_s") is None else f", next attempt in {duration(link['retry_in_s'])}"
+    return f"{peer}, {link['state']}{why}{retry}"
+
+
+def _costs(usage: Mapping[str, Any]) -> str:
+    return f"{usd(usage['session_usd'])} this conversation ({usage['tokens']} tokens), {usd(usage['today_usd'])} today"
+
+
+def _turns(status: Mapping[str, Any]) -> str:
+    settings = {key: value for key, value in status["vad"].items() if value is not None and key != "type"}
+    profile = f", profile {status['profile']}" if status.get("profile") else ""
+    return one_line(
+        " ".join([status["vad"]["type"], *(f"{key}={_plain(value)}" for key, value in settings.items())]) + profile
+    )
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _trouble(status: Mapping[str, Any], style: Style) -> Iterator[str]:
+    """Yield what is wrong and what to do about it, each thing once."""
+    parts = [(name, part) for name, part in status["health"].items() if not part["ok"]]
+    wrong = [f"{name}: {part.get('reason') or part['state']}" for name, part in parts]
+    known = " ".join(wrong)
+    if status["reason"] and status["reason"] not in known:
+        wrong.insert(0, status["reason"])
+    remedies = [*status.get("hints", ()), *(part.get("hint", "") for _, part in parts)]
+    for sentence in wrong:
+        yield f"  {style.paint('problem', 'red')}    {one_line(sentence)}"
+    for sentence in dict.fromkeys(filter(None, remedies)):
+        yield f"  {style.paint('to do', 'yellow')}      {one_line(sentence)}"
+
+
+COMMANDS: Commands = {"status": Command(_status, method="status.get")}
