@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 from rig import speech
-from rig.daemon import Daemon
-from rig.rehearsal import reply, script
+from rig.card import VirtualCard
+from rig.daemon import Daemon, RunDaemon, Settings
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 from rig.rpc import RpcClient
 from rig.waiting import SCALE, wait_for
 
@@ -21,7 +22,7 @@ ANSWER_LIMIT_S = 0.5
 
 
 @pytest.fixture
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(
         script(
             reply("assistant_services", heard=speech.text("visitor_goodbye")),
@@ -32,9 +33,9 @@ def server(start_rehearsal):
 
 
 @contextmanager
-def asking_all_the_time(daemon: Daemon) -> Iterator[list[tuple[float, dict[str, object]]]]:
+def asking_all_the_time(daemon: Daemon) -> Iterator[list[tuple[float, Settings]]]:
     """Ask for the status over and over on a connection of its own; every answer must come quickly."""
-    answers: list[tuple[float, dict[str, object]]] = []
+    answers: list[tuple[float, Settings]] = []
     slowest_s = 0.0
     failures: list[BaseException] = []
     stop = threading.Event()
@@ -62,11 +63,11 @@ def asking_all_the_time(daemon: Daemon) -> Iterator[list[tuple[float, dict[str, 
     assert slowest_s < ANSWER_LIMIT_S * SCALE, f"an answer took {slowest_s:.2f} s"
 
 
-def running(status) -> bool:
-    return status["audio"]["state"] == "running"
+def running(status: Settings) -> bool:
+    return bool(status["audio"]["state"] == "running")
 
 
-def assert_the_next_turn_works(server, daemon, card) -> None:
+def assert_the_next_turn_works(server: Rehearsal, daemon: Daemon, card: VirtualCard) -> None:
     """The visitor is heard, and the answer to it is audible."""
     daemon.rpc.call("response.interrupt")
     since_s = time.monotonic()
@@ -78,7 +79,9 @@ def assert_the_next_turn_works(server, daemon, card) -> None:
         ear.wait_for_sound(5, since_s=silent_s)
 
 
-def test_kill_9_of_the_audio_process_in_the_middle_of_an_answer(server, run_daemon, card):
+def test_kill_9_of_the_audio_process_in_the_middle_of_an_answer(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url) as daemon:
         server.wait_for_sent("session.updated")
         with card.listening() as ear:
@@ -103,7 +106,9 @@ def test_kill_9_of_the_audio_process_in_the_middle_of_an_answer(server, run_daem
         assert_the_next_turn_works(server, daemon, card)
 
 
-def test_an_answer_survives_kill_9_of_the_audio_process(server, run_daemon, card):
+def test_an_answer_survives_kill_9_of_the_audio_process(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
         server.wait_for_sent("session.updated")
         card.say_it_all(speech.clip("visitor_goodbye"))
@@ -116,7 +121,9 @@ def test_an_answer_survives_kill_9_of_the_audio_process(server, run_daemon, card
         assert ear.wait_for_sound(RECOVERY_S, since_s=killed_s + 0.15) - killed_s < RECOVERY_S
 
 
-def test_kill_9_of_the_sound_server_in_the_middle_of_an_answer(server, run_daemon, card):
+def test_kill_9_of_the_sound_server_in_the_middle_of_an_answer(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url) as daemon:
         server.wait_for_sent("session.updated")
         with card.listening() as ear:

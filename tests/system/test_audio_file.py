@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import soundfile
 import soxr
 import yaml
 from rig import speech
-from rig.daemon import Daemon, Home
-from rig.rehearsal import reply, script
+from rig.card import VirtualCard
+from rig.daemon import Daemon, Home, MakeSettings
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 from rig.sound import RATE_HZ, find, read_wav, write_wav
 from rig.waiting import SCALE
 
@@ -27,7 +29,7 @@ TURNS = [
 
 
 @pytest.fixture(scope="module")
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(
         script(
             reply("assistant_idle", heard=speech.text("visitor_hours")),
@@ -37,7 +39,7 @@ def server(start_rehearsal):
 
 
 @pytest.fixture(scope="module")
-def visitor(tmp_path_factory) -> dict[str, Path]:
+def visitor(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two turns of a visitor with room for the first answer, as 24 kHz mono WAV and as 44.1 kHz stereo FLAC."""
     pause = np.zeros(round(3.0 * RATE_HZ), dtype=np.int16)
     said = np.concatenate([pause[:6000], speech.clip("visitor_hours"), pause, speech.clip("visitor_goodbye")])
@@ -50,7 +52,7 @@ def visitor(tmp_path_factory) -> dict[str, Path]:
 class FileRun:
     """`voicebotd --audio-file`, running."""
 
-    def __init__(self, url: str, source: Path, settings, *options: str) -> None:
+    def __init__(self, url: str, source: Path, settings: MakeSettings, *options: str) -> None:
         self.home = Home()
         config = self.home.path / "voicebotd.yaml"
         config.write_text(yaml.safe_dump(settings(url)), encoding="utf-8")
@@ -75,8 +77,8 @@ class FileRun:
 
 
 def test_a_44100_hz_stereo_flac_gives_the_same_turns_as_the_24_khz_wav(
-    server, visitor, conversation_settings, tmp_path
-):
+    server: Rehearsal, visitor: dict[str, Path], conversation_settings: MakeSettings, tmp_path: Path
+) -> None:
     speakers = {kind: tmp_path / f"{kind}-heard.wav" for kind in visitor}
     runs = {
         kind: FileRun(server.url, path, conversation_settings, "--json", "--output", str(speakers[kind]))
@@ -97,7 +99,9 @@ def test_a_44100_hz_stereo_flac_gives_the_same_turns_as_the_24_khz_wav(
         assert lags[0] < lags[1]
 
 
-def test_without_json_the_transcript_is_printed(server, visitor, conversation_settings):
+def test_without_json_the_transcript_is_printed(
+    server: Rehearsal, visitor: dict[str, Path], conversation_settings: MakeSettings
+) -> None:
     code, output, errors = FileRun(
         server.url, visitor["wav"], conversation_settings, "--set", "audio_file.pace=fast"
     ).finish()
@@ -107,7 +111,9 @@ def test_without_json_the_transcript_is_printed(server, visitor, conversation_se
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "not audio", "a directory"])
-def test_a_file_that_is_no_audio_exits_2_with_one_line(kind, conversation_settings, tmp_path):
+def test_a_file_that_is_no_audio_exits_2_with_one_line(
+    kind: str, conversation_settings: MakeSettings, tmp_path: Path
+) -> None:
     path = tmp_path / "visitor.wav"
     if kind == "empty":
         path.write_bytes(b"")
@@ -123,13 +129,15 @@ def test_a_file_that_is_no_audio_exits_2_with_one_line(kind, conversation_settin
 
 
 @pytest.fixture(scope="module")
-def idle_daemon(server, card, conversation_settings):
+def idle_daemon(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     settings = {**conversation_settings(server.url), "conversation": {"autostart": False}}
     with Daemon(settings, env=card.env) as daemon:
         yield daemon
 
 
-def test_a_running_daemon_processes_a_file_that_the_client_passes_it(idle_daemon, visitor, tmp_path):
+def test_a_running_daemon_processes_a_file_that_the_client_passes_it(
+    idle_daemon: Daemon, visitor: dict[str, Path], tmp_path: Path
+) -> None:
     heard_path = tmp_path / "heard.wav"
     done = idle_daemon.ctl(
         "--json", "--timeout", "60", "process", str(visitor["flac"]), "--output", str(heard_path), deadline_s=60
@@ -140,7 +148,7 @@ def test_a_running_daemon_processes_a_file_that_the_client_passes_it(idle_daemon
     assert idle_daemon.rpc.call("history.list")["conversations"][0]["source"] == "file"
 
 
-def test_a_running_daemon_refuses_a_file_that_is_no_audio_and_goes_on(idle_daemon, tmp_path):
+def test_a_running_daemon_refuses_a_file_that_is_no_audio_and_goes_on(idle_daemon: Daemon, tmp_path: Path) -> None:
     path = tmp_path / "diary.wav"
     path.write_text("Dear diary")
     done = idle_daemon.ctl("process", str(path))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rig import speech
-from rig.rehearsal import reply, script
+from rig.card import Ear, VirtualCard
+from rig.daemon import RunDaemon
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 from rig.sound import FLOOR, RATE_HZ, Recording, Samples, find, last_sound, windows
 from rig.waiting import wait_for
 
@@ -14,7 +16,7 @@ TRUNCATION_MS = 20
 
 
 @pytest.fixture
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(
         script(
             reply("assistant_services", heard=speech.text("visitor_booking")),
@@ -34,7 +36,7 @@ def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("after_s", [0.0, 3.0], ids=["while it is still being generated", "after it was generated"])
-def test_speech_over_the_answer(server, run_daemon, card, after_s):
+def test_speech_over_the_answer(server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard, after_s: float) -> None:
     clip = speech.clip("assistant_services")
     with run_daemon(server.url) as daemon, card.listening() as ear:
         server.wait_for_sent("session.updated")
@@ -74,7 +76,7 @@ def test_speech_over_the_answer(server, run_daemon, card, after_s):
         assert not turns[3]["interrupted"]
 
 
-def assert_only_the_next_answer(ear, silent_s: float) -> None:
+def assert_only_the_next_answer(ear: Ear, silent_s: float) -> None:
     """The next thing the loudspeaker says after `silent_s` is the next answer, alone and undamaged."""
     began_s = ear.wait_for_sound(6, since_s=silent_s + 0.001)
     clip = speech.clip("assistant_idle")
@@ -85,7 +87,9 @@ def assert_only_the_next_answer(ear, silent_s: float) -> None:
     assert last_sound(recording.samples[: match.lag]) is None
 
 
-def test_in_half_duplex_the_box_does_not_hear_its_own_answer(server, run_daemon, card):
+def test_in_half_duplex_the_box_does_not_hear_its_own_answer(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     loopback = {"PULSE_SOURCE": "vspk.monitor"}  # the microphone hears the loudspeaker and nothing else
     changes = {"audio": {"echo_control": "half_duplex"}, "barge_in": {"mode": "off"}}
     with run_daemon(server.url, changes, env=loopback) as daemon, card.listening() as ear:

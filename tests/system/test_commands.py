@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from rig import speech
-from rig.daemon import Daemon
-from rig.rehearsal import reply, script
+from rig.card import VirtualCard
+from rig.daemon import Daemon, MakeSettings
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 
 
 @pytest.fixture(scope="module")
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(script(*[reply("assistant_hours", heard=speech.text("visitor_goodbye"))] * 20))
 
 
 @pytest.fixture(scope="module")
-def daemon(server, card, conversation_settings):
+def daemon(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     with Daemon(conversation_settings(server.url), env=card.env) as daemon:
         server.wait_for_sent("session.updated")
         daemon.rpc.call("events.subscribe")
@@ -26,14 +28,16 @@ def daemon(server, card, conversation_settings):
 
 
 @pytest.fixture
-def since_s(daemon) -> float:
+def since_s(daemon: Daemon) -> float:
     """The moment at which the test begins, with nothing going on."""
     daemon.ctl("interrupt")
     daemon.wait_for_status(lambda status: status["state"] == "listening", 5, "quiet box")
     return time.monotonic()
 
 
-def test_instruct_adds_to_the_instructions_shows_them_and_clears_them(daemon, server, since_s):
+def test_instruct_adds_to_the_instructions_shows_them_and_clears_them(
+    daemon: Daemon, server: Rehearsal, since_s: float
+) -> None:
     configured = daemon.rpc.call("instructions.get")["effective"]
     daemon.ctl_ok("instruct", "Answer in French")
     update = server.wait_for_received("session.update", since_s=since_s).event["session"]
@@ -47,14 +51,18 @@ def test_instruct_adds_to_the_instructions_shows_them_and_clears_them(daemon, se
     assert update["instructions"] == configured
 
 
-def test_instruct_replace_takes_the_place_of_the_configured_instructions(daemon, server, since_s):
+def test_instruct_replace_takes_the_place_of_the_configured_instructions(
+    daemon: Daemon, server: Rehearsal, since_s: float
+) -> None:
     daemon.ctl_ok("instruct", "--replace", "You are a parrot.")
     update = server.wait_for_received("session.update", since_s=since_s).event["session"]
     assert update["instructions"] == "You are a parrot."
     daemon.ctl_ok("instruct", "--clear")
 
 
-def test_respond_with_instructions_asks_for_one_response_that_also_knows_the_standing_ones(daemon, server, since_s):
+def test_respond_with_instructions_asks_for_one_response_that_also_knows_the_standing_ones(
+    daemon: Daemon, server: Rehearsal, since_s: float
+) -> None:
     configured = daemon.rpc.call("instructions.get")["effective"]
     daemon.ctl_ok("respond", "--instructions", "Whisper")
     create = server.wait_for_received("response.create", since_s=since_s).event["response"]
@@ -62,7 +70,9 @@ def test_respond_with_instructions_asks_for_one_response_that_also_knows_the_sta
     assert "Whisper" in create["instructions"]
 
 
-def test_send_puts_words_into_the_conversation_and_has_them_answered_aloud(daemon, server, card, since_s):
+def test_send_puts_words_into_the_conversation_and_has_them_answered_aloud(
+    daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float
+) -> None:
     with card.listening() as ear:
         daemon.ctl_ok("send", "When do you open?")
         item = server.wait_for_received("conversation.item.create", since_s=since_s).event["item"]
@@ -72,7 +82,9 @@ def test_send_puts_words_into_the_conversation_and_has_them_answered_aloud(daemo
         ear.wait_for_sound(5)
 
 
-def test_interrupt_silences_the_answer_and_tells_the_service_what_was_heard(daemon, server, card, since_s):
+def test_interrupt_silences_the_answer_and_tells_the_service_what_was_heard(
+    daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float
+) -> None:
     with card.listening() as ear:
         daemon.ctl_ok("send", "When do you open?")
         began_s = ear.wait_for_sound(5)
@@ -83,7 +95,9 @@ def test_interrupt_silences_the_answer_and_tells_the_service_what_was_heard(daem
         ear.wait_for_silence(0.5, 3)
 
 
-def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(daemon, server, card, since_s):
+def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(
+    daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float
+) -> None:
     daemon.ctl_ok("mute")
     assert daemon.status()["audio"]["muted"]
     card.say_it_all(speech.clip("visitor_goodbye"))
@@ -95,7 +109,7 @@ def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(dae
     assert started.at_s > muted_until_s
 
 
-def test_talk_is_push_to_talk(daemon, server, card, since_s):
+def test_talk_is_push_to_talk(daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float) -> None:
     daemon.ctl_ok("vad", "set", "type=none")
     try:
         daemon.rpc.call("talk.begin")
@@ -110,7 +124,7 @@ def test_talk_is_push_to_talk(daemon, server, card, since_s):
         daemon.ctl_ok("vad", "set", "type=server_vad")
 
 
-def test_stop_ends_the_conversation_and_start_begins_another(daemon, server, since_s):
+def test_stop_ends_the_conversation_and_start_begins_another(daemon: Daemon, server: Rehearsal, since_s: float) -> None:
     first = daemon.status()["conversation"]["id"]
     summary = json.loads(daemon.ctl_ok("--json", "stop"))
     assert summary["summary"]["turns"] > 0
@@ -121,7 +135,7 @@ def test_stop_ends_the_conversation_and_start_begins_another(daemon, server, sin
     assert daemon.status()["conversation"]["id"] != first
 
 
-def test_volume_scales_what_the_loudspeaker_gives(daemon, card, since_s):
+def test_volume_scales_what_the_loudspeaker_gives(daemon: Daemon, card: VirtualCard, since_s: float) -> None:
     peaks = {}
     for percent in (100, 25):
         daemon.rpc.call("audio.volume", percent=percent)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 from rig import speech
-from rig.rehearsal import reply, script
+from rig.card import VirtualCard
+from rig.daemon import RunDaemon
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 from rig.sound import find, windows
 
 
 @pytest.fixture(scope="module")
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(script(reply("assistant_hours", heard=speech.text("visitor_hours"))))
 
 
-def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_history(server, run_daemon, card):
+def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_history(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
         daemon.rpc.call("events.subscribe")
         server.wait_for_sent("session.updated")
@@ -43,7 +47,7 @@ def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_histor
         assert turns[1]["heard_ms"] == pytest.approx(speech.seconds("assistant_hours") * 1000, abs=1)
 
 
-def test_no_microphone_byte_is_sent_before_the_service_confirmed_the_session(server):
+def test_no_microphone_byte_is_sent_before_the_service_confirmed_the_session(server: Rehearsal) -> None:
     entries = server.entries()
     confirmed = next(n for n, entry in enumerate(entries) if entry.event["type"] == "session.updated")
     first_audio = next(n for n, entry in enumerate(entries) if entry.event["type"] == "input_audio_buffer.append")

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import speech
-from rig.daemon import KEY
+from rig.card import VirtualCard
+from rig.daemon import KEY, Home, RunDaemon
 from rig.notify import NotifySocket
-from rig.rehearsal import reply, script
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 
 
 @pytest.fixture(scope="module")
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(script(reply("assistant_idle", heard=speech.text("visitor_goodbye"))))
 
 
-def ask_status(path) -> dict[str, object]:
+def ask_status(path: Path) -> Any:
     """One status.get on a new connection, with a short limit."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(1)
@@ -32,8 +35,10 @@ def ask_status(path) -> dict[str, object]:
     raise AssertionError("the daemon closed the connection")
 
 
-def test_ready_is_said_when_the_control_socket_answers_and_stopping_at_the_end(server, run_daemon, home):
-    answers: list[object] = []
+def test_ready_is_said_when_the_control_socket_answers_and_stopping_at_the_end(
+    server: Rehearsal, run_daemon: RunDaemon, home: Home
+) -> None:
+    answers: list[Any] = []
 
     def on_message(message: str) -> None:
         if "READY=1" in message.splitlines():
@@ -44,21 +49,19 @@ def test_ready_is_said_when_the_control_socket_answers_and_stopping_at_the_end(s
 
     manager = NotifySocket(on_message)
     try:
-        with run_daemon(server.url, env={"NOTIFY_SOCKET": str(manager.path)}, home=home) as daemon:
+        with run_daemon(server.url, env={"NOTIFY_SOCKET": str(manager.path)}, home=home):
             manager.wait_for("READY=1", 10)
             assert len(answers) == 1
             assert "result" in answers[0], answers[0]
-            stopped = daemon
         manager.wait_for("STOPPING=1", 2)
         said = [name for _, name, _ in manager.fields() if name in ("READY", "STOPPING")]
         assert said == ["READY", "STOPPING"]
         assert any(name == "STATUS" and value for _, name, value in manager.fields())
-        assert stopped.process.returncode == 0
     finally:
         manager.close()
 
 
-def test_ready_does_not_wait_for_the_cloud(run_daemon):
+def test_ready_does_not_wait_for_the_cloud(run_daemon: RunDaemon) -> None:
     manager = NotifySocket()
     try:
         with run_daemon("wss://realtime.invalid/v1/realtime", env={"NOTIFY_SOCKET": str(manager.path)}):
@@ -67,7 +70,7 @@ def test_ready_does_not_wait_for_the_cloud(run_daemon):
         manager.close()
 
 
-def test_the_key_is_in_no_log_line_at_debug(server, run_daemon, card):
+def test_the_key_is_in_no_log_line_at_debug(server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard) -> None:
     with run_daemon(server.url, {"log": {"level": "debug"}}) as daemon:
         server.wait_for_sent("session.updated")
         daemon.rpc.call("message.send", text="Hello")
@@ -79,16 +82,15 @@ def test_the_key_is_in_no_log_line_at_debug(server, run_daemon, card):
         assert KEY not in log
         assert KEY not in json.dumps(daemon.rpc.call("config.get"))
         assert KEY not in json.dumps(daemon.status())
-        for entry in ("cmdline",):
-            with open(f"/proc/{daemon.pid}/{entry}", "rb") as file:
-                assert KEY.encode() not in file.read()
+        assert KEY.encode() not in Path(f"/proc/{daemon.pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_in_the_middle_of_an_answer_ends_it_cleanly(number, server, run_daemon, card):
+def test_a_signal_in_the_middle_of_an_answer_ends_it_cleanly(
+    number: signal.Signals, server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
         daemon.wait_for_status(lambda status: status["link"]["state"] == "ready", 5, "ready link")
         daemon.rpc.call("message.send", text="Hello")
         ear.wait_for_sound(5)
-        daemon.process.send_signal(number)
-        assert daemon.process.wait(5) == 0
+        daemon.stop(number)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from rig import speech
-from rig.daemon import Daemon
-from rig.rehearsal import reply, script
+from rig.card import VirtualCard
+from rig.daemon import Daemon, Home, MakeSettings, RunDaemon
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 
 
 @pytest.fixture(scope="module")
-def server(start_rehearsal):
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(script(*[reply("assistant_idle", heard=speech.text("visitor_goodbye"))] * 6))
 
 
-def end_of_turn_ms(server, card) -> float:
+def end_of_turn_ms(server: Rehearsal, card: VirtualCard) -> float:
     """Say something; return how much silence the service waited for: its speech_stopped behind the end of speech."""
     since_s = time.monotonic()
     card.say_it_all(speech.clip("visitor_goodbye"))
@@ -25,7 +27,9 @@ def end_of_turn_ms(server, card) -> float:
     return (stopped.at_s - ended_s) * 1000
 
 
-def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(server, run_daemon, card):
+def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
     with run_daemon(server.url, {"turn_detection": {"silence_duration_ms": 1500}}) as daemon:
         server.wait_for_sent("session.updated")
         slow_ms = end_of_turn_ms(server, card)
@@ -44,7 +48,9 @@ def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(ser
 
 
 @pytest.mark.parametrize(("persist", "expected"), [(True, 700), (False, 500)])
-def test_a_change_survives_a_restart_if_and_only_if_it_was_persisted(server, run_daemon, home, persist, expected):
+def test_a_change_survives_a_restart_if_and_only_if_it_was_persisted(
+    server: Rehearsal, run_daemon: RunDaemon, home: Home, persist: bool, expected: int
+) -> None:
     words = ["vad", "set", "silence_duration_ms=700"] + (["--persist"] if persist else [])
     with run_daemon(server.url, home=home) as daemon:
         daemon.ctl_ok(*words)
@@ -56,7 +62,7 @@ def test_a_change_survives_a_restart_if_and_only_if_it_was_persisted(server, run
 
 
 @pytest.fixture(scope="module")
-def tuned(server, card, conversation_settings):
+def tuned(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     with Daemon(conversation_settings(server.url), env=card.env) as daemon:
         yield daemon
 
@@ -75,7 +81,9 @@ def tuned(server, card, conversation_settings):
     ],
     ids=" ".join,
 )
-def test_a_wrong_value_is_refused_in_one_line_and_nothing_changes(tuned, words, named):
+def test_a_wrong_value_is_refused_in_one_line_and_nothing_changes(
+    tuned: Daemon, words: list[str], named: list[str]
+) -> None:
     before = tuned.rpc.call("vad.get")
     done = tuned.ctl("vad", "set", *words)
     assert done.returncode in (1, 2), done
@@ -86,7 +94,7 @@ def test_a_wrong_value_is_refused_in_one_line_and_nothing_changes(tuned, words, 
     assert tuned.rpc.call("vad.get") == before
 
 
-def test_a_profile_is_applied_live(tuned, server):
+def test_a_profile_is_applied_live(tuned: Daemon, server: Rehearsal) -> None:
     since_s = time.monotonic()
     tuned.ctl_ok("vad", "set", "--profile", "noisy")
     confirmed = server.wait_for_sent("session.updated", since_s=since_s).event["session"]["audio"]["input"]

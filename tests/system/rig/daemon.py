@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ STOP_LIMIT_S = 5.0
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 
 Settings = dict[str, Any]
+MakeSettings = Callable[[str], Settings]
 
 
 def merged(base: Settings, over: Settings) -> Settings:
@@ -86,6 +88,7 @@ class Daemon:
         self._rpc: RpcClient | None = None
         self.started_at_s = 0.0
         self.process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     # Life.
 
@@ -113,14 +116,17 @@ class Daemon:
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
-    def stop(self) -> None:
-        """SIGTERM; exit code 0 within the promised time; no traceback was ever logged."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Signal it; exit code 0 within the promised time; no traceback was ever logged. A second call does nothing."""
         assert self.process
+        if self._stopped:
+            return
+        self._stopped = True
         if self._rpc:
             self._rpc.close()
             self._rpc = None
         began_s = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         try:
             code = self.process.wait(STOP_LIMIT_S * SCALE)
         except subprocess.TimeoutExpired:
@@ -213,6 +219,9 @@ class Daemon:
             if b"voicebotd.audio.engine" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
         raise AssertionError(f"daemon {self.pid} has no audio process")
+
+
+RunDaemon = Callable[..., Daemon]
 
 
 def children(pid: int) -> list[int]:

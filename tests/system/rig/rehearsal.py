@@ -134,6 +134,9 @@ class Rehearsal:
         return wait_for(probe, deadline_s, f"fitting {kind} from the server", every_s=0.02)
 
 
+StartRehearsal = Callable[..., Rehearsal]
+
+
 def _entry(line: dict[str, Any]) -> Entry:
     return Entry(at_s=line["monotonic_s"], direction=line["direction"], event=line["event"])
 
@@ -143,9 +146,9 @@ def _entry(line: dict[str, Any]) -> Entry:
 
 def reply(clip: str, *, heard: str = "") -> dict[str, Any]:
     """One turn of a script: what the server understands, and the clip with which it answers."""
-    return {"heard": heard, "say": clip}
+    return {"hears": heard or "(speech)", "says": {"audio": clip}}
 
 
 def script(*turns: dict[str, Any]) -> dict[str, Any]:
-    """A script that answers turn by turn."""
-    return {"turns": list(turns)}
+    """A script that answers turn by turn, and stays at the last."""
+    return {"turns": list(turns), "after_last": "last"}
