@@ -1,0 +1,283 @@
+"""The reference manual: every configuration key with its meaning, unit, range, default, and when a change takes effect.
+
+Owns the shape of the settings and what may be written for each of them. Knows no file, no environment, no precedence
+(`layers.py`), and nothing of those who use a value. The README's table, `config/voicebotd.yaml`'s test and the JSON
+schema are all derived from here.
+
+`applies` of a key: `live` takes effect at once, `reconnect` when the next session with the service is opened,
+`restart` when the daemon is started again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+Applies = Literal["live", "reconnect", "restart"]
+FILE_PREFIX = "file:"
+
+
+def _key(default: Any, applies: Applies, *, unit: str = "", allowed: str = "", **limits: Any) -> Any:
+    """`allowed`: the range in words, where the words made from the limits would not be plain."""
+    return Field(default, json_schema_extra={"applies": applies, "unit": unit, "allowed": allowed}, **limits)
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _index_or_name(value: object) -> object:
+    # A shell and AUDIO_INPUT_DEVICE can only write text; no device's name is a bare number.
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _octal(value: object) -> object:
+    # YAML 1.1 reads 0660 as octal, "0660" and JSON arrive as text; both mean the mode that chmod would take.
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value, 8)
+    except ValueError:
+        return value
+
+
+def file_mapping(value: object) -> object:
+    """Turn `{file: PATH}`, which is how YAML reads what the manual calls `file: PATH`, into that text."""
+    if isinstance(value, dict) and list(value) == ["file"] and isinstance(value["file"], str):
+        return f"{FILE_PREFIX} {value['file']}"
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Device = Annotated[Annotated[int, Field(ge=0)] | Text, BeforeValidator(_index_or_name)]
+SocketMode = Annotated[
+    Literal[0o600, 0o660, 0o666],
+    BeforeValidator(_octal),
+    PlainSerializer(lambda mode: f"{mode:04o}", return_type=str, when_used="json"),
+    WithJsonSchema({"enum": ["0600", "0660", "0666"], "type": "string"}),
+]
+Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)]
+Instructions = Annotated[Text, BeforeValidator(file_mapping)]
+
+
+class Section(BaseModel):
+    """A group of keys: frozen, complete, and deaf to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Service(Section):
+    """Who answers, and where."""
+
+    provider: Literal["openai", "compatible", "rehearsal"] = _key("openai", "restart")
+    """`openai`; `compatible` for another server of the same protocol at `base_url` (its key is optional);
+    `rehearsal` for the server that is built in: no key, no network."""
+    base_url: str = _key(
+        "wss://api.openai.com/v1/realtime",
+        "reconnect",
+        pattern=r"^wss?://[^/@?#\s]+(/[^@?#\s]*)?$",
+        allowed="wss://HOST/PATH or ws://HOST/PATH without query",
+    )
+    """Websocket address without query; the model is appended. `ws://` sends the key in clear: for this machine only."""
+    model: Text = _key("gpt-realtime-2.1", "reconnect")
+    """The model's name as the provider spells it, for example gpt-realtime-2.1, gpt-realtime-2.1-mini."""
+    connect_timeout_s: float = _key(10.0, "reconnect", ge=1, le=120, unit="s")
+    """How long one attempt to connect may take, from the name lookup to the confirmed session."""
+    reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = _key(None, "reconnect")
+    """How much the model thinks before it speaks; more is slower and dearer. Only gpt-realtime-2 and later know it
+    (values: openai-python `RealtimeReasoningEffort`); null sends nothing."""
+
+
+class Transcription(Section):
+    """The written record of what the visitor says; a separate recognition, billed separately."""
+
+    model: Text | None = _key("gpt-transcribe", "reconnect")
+    """Model that transcribes the visitor, or null for no transcripts of the visitor."""
+    language: Annotated[str, Field(pattern="^[a-z]{2,3}$")] | None = _key(
+        None, "reconnect", allowed="a language code of two or three small letters, or null"
+    )
+    """Language of the visitor as ISO 639 code (`en`, `de`), which makes transcripts better and faster; null: any."""
+
+
+class Session(Section):
+    """What the model is told and how it speaks. Ranges are those of openai-python `RealtimeSessionCreateRequest`."""
+
+    instructions: Instructions = _key("appointment_scheduler", "live")
+    """The name of built-in instructions (`appointment_scheduler`), or `file: PATH` (relative to the file that says
+    so), or the instructions themselves."""
+    voice: Text = _key("marin", "reconnect")
+    """marin, cedar, alloy, ash, ballad, coral, echo, sage, shimmer, verse, or what a compatible server offers.
+    A voice cannot change once it has spoken in a session."""
+    speed: float = _key(1.0, "reconnect", ge=0.25, le=1.5, unit="times normal")
+    """Pace of the voice."""
+    output: Literal["audio", "text"] = _key("audio", "reconnect")
+    """`audio` speaks (with a transcript), `text` only writes."""
+    transcription: Transcription = Field(default_factory=Transcription)
+    noise_reduction: Literal["far_field", "near_field"] | None = _key("far_field", "reconnect")
+    """The service's filter before it listens: `far_field` for a microphone in a box or on a desk, `near_field` for a
+    headset, null for none."""
+    max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] = _key("inf", "reconnect", unit="tokens")
+    """Longest single answer; one second of speech is 20 tokens. `inf`: the model's own limit."""
+    truncation: Literal["auto", "disabled"] = _key("auto", "reconnect")
+    """When the conversation outgrows the model's memory: `auto` forgets the oldest turns, `disabled` fails."""
+
+
+class TurnDetection(Section):
+    """How the service notices that the visitor begins and ends to speak (openai-python
+    `RealtimeAudioInputTurnDetection`; where it states no range, ours keeps out what no conversation can use)."""
+
+    type: Literal["server_vad", "semantic_vad", "none"] = _key("server_vad", "live")
+    """`server_vad` goes by loudness and silence, `semantic_vad` by whether the sentence sounds finished, `none` is
+    push to talk (`voicebotctl talk`)."""
+    threshold: float = _key(0.85, "live", ge=0, le=1)
+    """How certain or loud speech must be (server_vad). Higher is deafer: up to 0.95 in a noisy room, 0.6 in a quiet
+    one."""
+    prefix_padding_ms: int = _key(500, "live", ge=0, le=5000, unit="ms")
+    """Audio kept from before speech was noticed, so that the first syllable is not lost (server_vad)."""
+    silence_duration_ms: int = _key(1200, "live", ge=100, le=10_000, unit="ms")
+    """Silence that ends the visitor's turn (server_vad). 800 answers quickly, 1500 to 2000 waits for slow talkers."""
+    create_response: bool = _key(True, "live")
+    """Answer by itself when the visitor's turn ends; false: only when asked (`voicebotctl respond`)."""
+    interrupt_response: bool = _key(True, "live")
+    """The service stops answering when the visitor begins to speak."""
+    idle_timeout_ms: Annotated[int, Field(ge=5000, le=30_000)] | None = _key(None, "live", unit="ms")
+    """After this much silence behind an answer the assistant speaks up by itself (server_vad); null: it waits."""
+    eagerness: Literal["auto", "low", "medium", "high"] = _key("auto", "live")
+    """How soon semantic_vad takes a turn as ended: waits at most 8 s (low), 4 s (medium, auto), 2 s (high)."""
+
+
+class BargeIn(Section):
+    """What happens when the visitor speaks over the assistant."""
+
+    mode: Literal["immediate", "off"] = _key("immediate", "restart")
+    """`immediate` falls silent at once; `off` does not listen while the assistant is audible."""
+
+
+class Conversation(Section):
+    """How a conversation begins."""
+
+    autostart: bool = _key(True, "restart")
+    """Begin a conversation when the daemon starts; false: wait for `voicebotctl start`."""
+    speaks_first: Literal["user", "assistant"] = _key("user", "restart")
+    """`user` waits for the visitor, `assistant` opens with the greeting."""
+    greeting: str = _key(
+        "Hello and welcome! I am the appointment assistant. I can tell you about a consultation, a basic service or a "
+        "premium service. How may I help you today?",
+        "restart",
+    )
+    """What the assistant is to open with, where it speaks first."""
+    profile: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")] | None = _key(
+        None, "live", allowed="the name of a profile (small letters, digits, - and _), or null"
+    )
+    """A named set of values: default, noisy, responsive, patient, or `profiles/NAME.yaml` beside the configuration
+    file. It beats the file that names it; a value given live, in the environment or by --set beats it."""
+
+
+class Audio(Section):
+    """The sound card."""
+
+    backend: Literal["portaudio", "file"] = _key("portaudio", "restart")
+    """`portaudio` is the sound card. `file` needs none: it plays the file `input_device` into the microphone and
+    writes what would be heard to the WAV file `output_device`."""
+    input_device: Device = _key("default", "restart")
+    """Microphone: `default`, an index or a part of the name as `voicebotctl devices` lists them."""
+    output_device: Device = _key("default", "restart")
+    """Loudspeaker: likewise."""
+    sample_rate: Annotated[int, Field(ge=8000, le=192_000)] | Literal["auto"] = _key("auto", "restart", unit="Hz")
+    """Rate of the device; `auto` asks the device for its own. The service always gets 24 kHz."""
+    block_ms: int = _key(10, "restart", ge=5, le=100, unit="ms")
+    """Audio per callback: smaller reacts sooner, larger survives a slower machine."""
+    streams: Literal["auto", "duplex", "pair"] = _key("auto", "restart")
+    """One `duplex` stream (both directions share a clock) or a `pair` of streams; `auto` knows which suits."""
+    echo_control: Literal["auto", "half_duplex", "none"] = _key("auto", "restart")
+    """Against hearing itself: `half_duplex` closes the microphone while the loudspeaker sounds, `none` trusts a
+    headset; `auto` chooses."""
+    volume_percent: int = _key(100, "live", ge=0, le=100, unit="%")
+    """Loudness of the voice, as a share of what the service sends."""
+    input_gain_db: float = _key(0.0, "restart", ge=-40, le=40, unit="dB")
+    """Amplification of the microphone before anything listens to it."""
+
+
+class AudioFile(Section):
+    """`voicebotd --audio-file` and `voicebotctl process`."""
+
+    pace: Literal["real_time", "fast"] = _key("real_time", "live")
+    """`real_time` sends as a visitor would speak, `fast` as fast as the service takes it."""
+
+
+class History(Section):
+    """What is kept of conversations."""
+
+    enabled: bool = _key(True, "restart")
+    """Write conversations and turns to the database."""
+    path: Text = _key("auto", "restart", unit="path")
+    """The database file; `auto` is `voicebotd.db` in the state directory."""
+    transcripts: bool = _key(True, "restart")
+    """Keep the words that were said; false keeps only that and when something was said."""
+
+
+class Control(Section):
+    """The socket that voicebotctl and scripts talk to."""
+
+    socket: Text = _key("auto", "restart", unit="path")
+    """The socket's path; `auto` is `control.sock` in the runtime directory. At most 107 bytes (unix(7))."""
+    mode: SocketMode = _key(0o660, "restart", unit="octal")
+    """Who may connect: "0600" only the daemon's own user, "0660" also its group, "0666" everybody on the machine.
+    A user service where nothing else is said uses "0600"."""
+    group: Text | None = _key("voicebot", "restart")
+    """The group that owns the socket; null leaves the daemon's own."""
+    max_clients: int = _key(32, "restart", ge=1, le=1024)
+    """Connections at the same time; one more is refused."""
+
+
+class Log(Section):
+    """What the daemon says about itself, on stderr."""
+
+    level: Level = _key("info", "live")
+    """debug, info, warning or error, in any case. Transcripts appear at debug only."""
+    format: Literal["auto", "journal", "console", "json"] = _key("auto", "restart")
+    """`journal` prefixes priorities for systemd, `console` is for people, `json` one document per line; `auto` is
+    journal under systemd and console elsewhere."""
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    service: Service = Field(default_factory=Service)
+    session: Session = Field(default_factory=Session)
+    turn_detection: TurnDetection = Field(default_factory=TurnDetection)
+    barge_in: BargeIn = Field(default_factory=BargeIn)
+    conversation: Conversation = Field(default_factory=Conversation)
+    audio: Audio = Field(default_factory=Audio)
+    audio_file: AudioFile = Field(default_factory=AudioFile)
+    history: History = Field(default_factory=History)
+    control: Control = Field(default_factory=Control)
+    log: Log = Field(default_factory=Log)
+
+
+LATER_KEYS = (
+    "service.dialect",
+    "service.rollover_after_min",
+    "session.tools",
+    "session.tool_choice",
+    "barge_in.confirm_after_ms",
+    "barge_in.min_speech_ms",
+    "barge_in.resume_delay_ms",
+    "barge_in.duck_db",
+    "conversation.idle_hangup_s",
+    "conversation.context_turns",
+    "tools",
+    "history.retention_days",
+    "history.recordings",
+    "budget",
+)
+"""Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
+
+LATER_VALUES: dict[str, tuple[str, ...]] = {
+    "service.provider": ("azure",),
+    "turn_detection.type": ("local",),
+    "barge_in.mode": ("confirm",),
+    "audio.echo_control": ("aec", "gate"),
+}
+"""Values of present keys of which the same is true."""
