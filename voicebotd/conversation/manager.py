@@ -76,11 +76,11 @@ class ConversationManager:
 
     def post(self, event: ev.Event) -> None:
         """Something happened."""
-        try:
-            self._inbox.put_nowait(event)
-        except asyncio.QueueFull:
+        if self._inbox.full():
             self.dropped_events += 1
             log.error("event dropped: the inbox is full", kind=type(event).__name__, dropped=self.dropped_events)
+            return
+        self._inbox.put_nowait(event)
 
     def hear(self, pcm: bytes) -> None:
         """The microphone delivered this (24 kHz, s16le, mono)."""
@@ -93,10 +93,11 @@ class ConversationManager:
         Raises CommandRefusedError where the core refuses it.
         """
         if self._inbox.full():
-            raise CommandRefusedError("overloaded", "the conversation is overloaded", retryable=True)
+            raise CommandRefusedError("rpc.overloaded", "the conversation is overloaded", retryable=True)
         self._request_id += 1
         request_id = self._request_id
-        answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = answer
         self.post(make(request_id))
         try:
             return await answer
@@ -114,7 +115,7 @@ class ConversationManager:
                 timer.cancel()
             for answer in self._waiting.values():
                 if not answer.done():
-                    answer.set_exception(CommandRefusedError("shutting_down", "the daemon is shutting down"))
+                    answer.set_exception(CommandRefusedError("rpc.shutting_down", "the daemon is shutting down"))
 
     async def _handle_events(self) -> None:
         while True:

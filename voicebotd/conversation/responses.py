@@ -74,7 +74,8 @@ class Responses:
     def submit(self, request: Request) -> list[Effect]:
         """Create the response now, or as soon as the present one is done."""
         if len(self._queue) >= self.MAX_QUEUED:
-            return _refuse(request, "overloaded", f"{self.MAX_QUEUED} responses are waiting already", retryable=True)
+            message = f"{self.MAX_QUEUED} responses are waiting already"
+            return _refuse(request, "rpc.overloaded", message, retryable=True)
         self._queue.append(request)
         return self._advance()
 

@@ -192,7 +192,7 @@ class Standing:
 
 def _too_many(request_id: int) -> list[Effect]:
     message = f"{Standing.MAX_PENDING} changes are under way already"
-    return [Refuse(request_id=request_id, kind="overloaded", message=message, retryable=True)]
+    return [Refuse(request_id=request_id, kind="rpc.overloaded", message=message, retryable=True)]
 
 
 def describe(turn_detection: TurnDetection | None) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""When the box may be interrupted, and what is told to the service then."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicebotd.conversation import barge_in
+from voicebotd.conversation.barge_in import Plan
+from voicebotd.conversation.ledger import Piece
+
+
+def piece(item_id: str, *, received_ms: int, heard_ms: int, complete: bool = True, output_index: int = 0) -> Piece:
+    return Piece(
+        item_id=item_id,
+        content_index=0,
+        response_id="r",
+        output_index=output_index,
+        received_samples=received_ms * 24,
+        heard_samples=heard_ms * 24,
+        complete=complete,
+    )
+
+
+@pytest.mark.parametrize(
+    ("generating", "service_interrupts", "plan"),
+    [
+        (True, True, Plan(silence=True, cancel=False)),
+        (True, False, Plan(silence=True, cancel=True)),
+        (False, False, Plan(silence=True, cancel=False)),
+    ],
+)
+def test_immediate_silences_at_once_and_cancels_only_what_the_service_does_not(
+    generating: bool, service_interrupts: bool, plan: Plan
+) -> None:
+    decided = barge_in.speech_began("immediate", generating=generating, service_interrupts=service_interrupts)
+    assert decided == plan
+
+
+def test_off_lets_the_box_finish() -> None:
+    assert barge_in.speech_began("off", generating=True, service_interrupts=False) == Plan()
+
+
+def test_a_hard_stop_silences_and_cancels() -> None:
+    assert barge_in.hard_stop(generating=True) == Plan(silence=True, cancel=True)
+    assert barge_in.hard_stop(generating=False) == Plan(silence=True, cancel=False)
+
+
+def test_the_piece_that_was_playing_is_truncated_and_the_later_ones_deleted() -> None:
+    mending = barge_in.mend(
+        [
+            piece("preamble", received_ms=500, heard_ms=500),
+            piece("answer", received_ms=4000, heard_ms=1200, output_index=1),
+            piece("more", received_ms=800, heard_ms=0, output_index=2),
+        ]
+    )
+    assert mending.truncate is not None
+    assert (mending.truncate.item_id, mending.truncate.heard_ms) == ("answer", 1200)
+    assert mending.delete == ("more",)
+
+
+def test_what_was_heard_to_its_end_needs_no_mending() -> None:
+    assert barge_in.mend([piece("a", received_ms=500, heard_ms=500)]) == barge_in.Mending(truncate=None, delete=())
+
+
+def test_all_that_was_received_is_truncated_too_if_more_was_to_come() -> None:
+    mending = barge_in.mend([piece("a", received_ms=500, heard_ms=500, complete=False)])
+    assert mending.truncate is not None
+    assert mending.truncate.heard_ms == 500
+
+
+def test_an_item_that_nobody_heard_is_deleted_because_a_truncate_at_zero_is_refused() -> None:
+    assert barge_in.mend([piece("a", received_ms=500, heard_ms=0)]) == barge_in.Mending(truncate=None, delete=("a",))
+
+
+def test_the_unheard_second_part_of_a_truncated_item_is_not_deleted_with_it() -> None:
+    first = piece("a", received_ms=500, heard_ms=100)
+    second = Piece(item_id="a", content_index=1, response_id="r", output_index=0, received_samples=2400)
+    mending = barge_in.mend([first, second])
+    assert mending == barge_in.Mending(truncate=first, delete=())

@@ -1,0 +1,207 @@
+"""The shell performs each effect, in order, and answers whoever asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.core import Conversation
+from voicebotd.conversation.manager import ConversationManager, Stamps
+from voicebotd.conversation.policy import Policy
+from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.errors import CommandRefusedError
+
+DEADLINE_S = 5.0
+SESSION = ev.SessionView(instructions="", turn_detection=ev.TurnDetection())
+
+
+class World:
+    """A link and an audio manager that only take notes."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.notes: list[tuple[str, Any]] = []
+        self.changed = asyncio.Event()
+        policy = policy or Policy(instructions="", turn_detection=ev.TurnDetection())
+        self.manager = ConversationManager(
+            Conversation(policy),
+            link=self,
+            audio=self,
+            publish=lambda topic, data: self.note(f"publish {topic}", data),
+            record=lambda record: self.note("record", record),
+        )
+
+    def note(self, what: str, detail: Any = None) -> None:
+        self.notes.append((what, detail))
+        self.changed.set()
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not met():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def noted(self, what: str) -> Any:
+        await self.until(lambda: any(name == what for name, _ in self.notes))
+        return next(detail for name, detail in self.notes if name == what)
+
+    async def connect(self) -> None:
+        self.note("connect")
+
+    async def disconnect(self) -> None:
+        self.note("disconnect")
+
+    def send(self, effect: Any) -> None:
+        self.note(type(effect).__name__, effect)
+
+    def send_audio(self, pcm: bytes) -> None:
+        self.note("audio", pcm)
+
+    def play(self, item_id: str, content_index: int, pcm: bytes) -> None:
+        self.note("play", (item_id, content_index, pcm))
+
+    def flush(self, token: int) -> None:
+        self.note("flush", token)
+
+    def hold_input(self, hold: bool) -> None:
+        self.note("hold", hold)
+
+    async def start(self) -> None:
+        await self.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="c"))
+        self.manager.post(ev.LinkReady(session_id="s", model="m", session=SESSION))
+        await self.until(lambda: self.manager.snapshot().state == "listening")
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[World]:
+    task = asyncio.create_task(world.manager.run())
+    try:
+        yield world
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def delta() -> ev.AudioDelta:
+    return ev.AudioDelta(response_id="r", item_id="a", output_index=0, content_index=0, pcm=b"\0\0" * 240)
+
+
+@pytest.mark.asyncio
+async def test_a_conversation_opens_the_link_plays_flushes_and_closes_it() -> None:
+    async with running(World()) as world:
+        await world.start()
+        await world.noted("connect")
+        world.manager.post(ev.ResponseCreated(response_id="r"))
+        world.manager.post(delta())
+        assert (await world.noted("play"))[0] == "a"
+        world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=0))
+        token = await world.noted("flush")
+        heard = ev.Heard(item_id="a", content_index=0, heard_samples=100)
+        world.manager.post(ev.PlayoutFlushed(token=token, heard=(heard,)))
+        assert (await world.noted("TruncateItem")).audio_end_ms == 4
+        summary = await world.manager.command(lambda number: ev.StopConversation(request_id=number))
+        assert summary["seconds"] >= 0
+        await world.noted("disconnect")
+
+
+@pytest.mark.asyncio
+async def test_the_microphone_is_heard_only_while_it_is_open() -> None:
+    async with running(World()) as world:
+        world.manager.hear(b"too early")
+        await world.start()
+        world.manager.hear(b"now")
+        assert [detail for name, detail in world.notes if name == "audio"] == [b"now"]
+
+
+@pytest.mark.asyncio
+async def test_a_refused_command_raises_with_kind_and_hint() -> None:
+    async with running(World()) as world:
+        with pytest.raises(CommandRefusedError) as refused:
+            await world.manager.command(lambda number: ev.TalkEnd(request_id=number))
+        assert refused.value.kind == "conversation.not_running"
+        assert refused.value.hint
+
+
+@pytest.mark.asyncio
+async def test_timers_fire_as_events() -> None:
+    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), answer_within_s=0.001)
+    async with running(World(policy)) as world:
+        await world.start()
+        world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=0))
+        world.manager.post(ev.SpeechStopped(item_id="u", audio_end_ms=1))
+        assert (await world.noted("publish error"))["code"] == "no_answer"
+
+
+@pytest.mark.asyncio
+async def test_a_file_is_held_while_it_is_answered() -> None:
+    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), source="file", hold_input_while_answering=True)
+    async with running(World(policy)) as world:
+        await world.start()
+        assert [detail for name, detail in world.notes if name == "hold"] == [True, False]
+
+
+@pytest.mark.asyncio
+async def test_who_gave_up_waiting_is_not_answered_and_the_deed_is_done() -> None:
+    async with running(World()) as world:
+        await world.start()
+        asking = asyncio.create_task(
+            world.manager.command(lambda number: ev.SendMessage(request_id=number, text="hi", respond=False))
+        )
+        message = await world.noted("CreateMessage")
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        world.manager.post(ev.ItemAdded(item_id=message.item_id, item_type="message"))
+        world.manager.post(ev.AudioLost(reason="x"))
+        await world.noted("publish device")
+
+
+@pytest.mark.asyncio
+async def test_shutting_down_refuses_whoever_still_waits() -> None:
+    world = World()
+    async with running(world):
+        await world.start()
+        asking = asyncio.create_task(world.manager.command(lambda number: ev.RequestResponse(request_id=number)))
+        await world.noted("CreateResponse")
+    with pytest.raises(CommandRefusedError) as refused:
+        await asking
+    assert refused.value.kind == "rpc.shutting_down"
+
+
+@pytest.mark.asyncio
+async def test_a_full_inbox_drops_and_counts_events_and_refuses_commands() -> None:
+    world = World()
+    for _ in range(ConversationManager.INBOX_LIMIT + 3):
+        world.manager.post(ev.PlayoutIdle())
+    assert world.manager.dropped_events == 3
+    with pytest.raises(CommandRefusedError):
+        await world.manager.command(lambda number: ev.TalkBegin(request_id=number))
+
+
+@pytest.mark.asyncio
+async def test_an_event_unknown_to_the_table_is_logged_and_life_goes_on() -> None:
+    class Unheard(ev.Event):
+        pass
+
+    async with running(World()) as world:
+        world.manager.post(Unheard())
+        world.manager.post(ev.AudioLost(reason="x"))
+        await world.noted("publish device")
+
+
+def test_records_are_stamped_at_their_beginning_and_their_end() -> None:
+    stamps = Stamps()
+    turn = TurnRecord(conversation_id="c", item_id="i", number=1, role="user")
+    assert stamps.stamp(turn, 10.0).started_at == 10.0
+    over = stamps.stamp(TurnRecord(conversation_id="c", item_id="i", number=1, role="user", status="completed"), 12.0)
+    assert (over.started_at, over.ended_at) == (10.0, 12.0)
+    ended = stamps.stamp(ConversationRecord(conversation_id="c", end_reason="requested"), 13.0)
+    assert ended.ended_at == 13.0
+    for number in range(Stamps.MAX_REMEMBERED + 1):
+        stamps.stamp(ConversationRecord(conversation_id=str(number)), 20.0)
+    assert stamps.stamp(turn, 30.0).started_at == 30.0, "the oldest was forgotten"

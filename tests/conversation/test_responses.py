@@ -1,0 +1,205 @@
+"""The response sequencer: one at a time, everybody answered once."""
+
+from __future__ import annotations
+
+from voicebotd.conversation.events import (
+    CancelResponse,
+    CreateResponse,
+    Effect,
+    Refuse,
+    Reply,
+    ResponseCreated,
+    ResponseDone,
+    ServerError,
+)
+from voicebotd.conversation.responses import ACTIVE_ALREADY, TAG, Request, Responses
+
+
+def created(response_id: str, tag: str | None = None) -> ResponseCreated:
+    return ResponseCreated(response_id=response_id, metadata={TAG: tag} if tag else {})
+
+
+def done(response_id: str) -> ResponseDone:
+    return ResponseDone(response_id=response_id, status="completed")
+
+
+def creates(effects: list[Effect]) -> list[str]:
+    return [effect.event_id for effect in effects if isinstance(effect, CreateResponse)]
+
+
+def test_a_request_is_created_at_once_when_nothing_is_active_and_the_next_waits_for_done() -> None:
+    responses = Responses()
+    assert creates(responses.submit(Request(event_id="e1"))) == ["e1"]
+    assert responses.awaited
+    assert responses.submit(Request(event_id="e2")) == []
+    responses.created(created("r1", "e1"))
+    assert responses.active == "r1"
+    assert not responses.awaited
+    assert creates(responses.done(done("r1"), "")) == ["e2"]
+
+
+def test_who_asked_is_told_the_response_id_when_it_begins() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=5))
+    assert responses.created(created("r1", "e1")) == [Reply(request_id=5, result={"response_id": "r1"})]
+    assert responses.done(done("r1"), "text") == []
+
+
+def test_who_waits_is_told_the_text_when_it_is_done() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=5, wait=True))
+    assert responses.created(created("r1", "e1")) == []
+    result = {"response_id": "r1", "status": "completed", "text": "hello"}
+    assert responses.done(done("r1"), "hello") == [Reply(request_id=5, result=result)]
+
+
+def test_a_wait_that_nobody_can_be_told_of_is_no_reply() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", wait=True))
+    responses.created(created("r1", "e1"))
+    assert responses.done(done("r1"), "hello") == []
+
+
+def test_the_service_s_own_response_goes_before_ours_and_ours_is_tried_again() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.expect()
+    assert responses.created(created("auto")) == []
+    refused = responses.failed(ServerError(code=ACTIVE_ALREADY, message="busy", event_id="e1"))
+    assert refused == []
+    assert not responses.due
+    assert creates(responses.done(done("auto"), "")) == ["e1"]
+
+
+def test_a_collision_with_a_response_not_yet_seen_waits_for_it() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    assert responses.failed(ServerError(code=ACTIVE_ALREADY, message="busy", event_id="e1")) == []
+    assert responses.due
+    assert creates(responses.done(done("never announced"), "")) == ["e1"]
+
+
+def test_a_collision_is_not_retried_for_ever() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    for _ in range(Responses.MAX_ATTEMPTS - 1):
+        assert responses.failed(ServerError(code=ACTIVE_ALREADY, message="busy", event_id="e1")) == []
+        assert creates(responses.done(done("x"), "")) == ["e1"]
+    effects = responses.failed(ServerError(code=ACTIVE_ALREADY, message="busy", event_id="e1"))
+    assert effects == [Refuse(request_id=1, kind="link.unavailable", message="busy")]
+
+
+def test_a_server_that_does_not_echo_the_tag_is_understood() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=5))
+    assert responses.created(created("r1")) == [Reply(request_id=5, result={"response_id": "r1"})]
+
+
+def test_an_error_about_something_else_is_not_ours() -> None:
+    responses = Responses()
+    assert responses.failed(ServerError(code="x", message="y", event_id="")) is None
+    responses.submit(Request(event_id="e1"))
+    assert responses.failed(ServerError(code="x", message="y", event_id="other")) is None
+
+
+def test_a_create_that_the_service_refuses_is_told_and_the_next_goes_ahead() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.submit(Request(event_id="e2"))
+    effects = responses.failed(ServerError(code="invalid_value", message="no such voice", event_id="e1"))
+    assert effects is not None
+    assert Refuse(request_id=1, kind="link.unavailable", message="no such voice") in effects
+    assert creates(effects) == ["e2"]
+
+
+def test_nothing_is_created_while_the_visitor_speaks() -> None:
+    responses = Responses()
+    responses.hold()
+    assert responses.submit(Request(event_id="e1")) == []
+    assert creates(responses.release(service_answers=False)) == ["e1"]
+
+
+def test_the_answer_of_the_service_comes_before_what_was_held() -> None:
+    responses = Responses()
+    responses.hold()
+    responses.submit(Request(event_id="e1"))
+    assert responses.release(service_answers=True) == []
+    responses.created(created("auto"))
+    assert creates(responses.done(done("auto"), "")) == ["e1"]
+
+
+def test_a_discarded_response_is_remembered_once_and_cancelled_on_demand() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    assert responses.discard(event_id="c1", cancel=False) == []
+    assert responses.discard(event_id="c2", cancel=True) == [CancelResponse(event_id="c2", response_id="r1")]
+    assert responses.is_discarded("r1")
+    assert not responses.is_discarded("r2")
+
+
+def test_a_request_under_way_is_cancelled_as_soon_as_it_is_created() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=3))
+    assert responses.discard(event_id="c", cancel=True) == []
+    reply, cancel = responses.created(created("r1", "e1"))
+    assert reply == Reply(request_id=3, result={"response_id": "r1"})
+    assert isinstance(cancel, CancelResponse)
+    assert responses.is_discarded("r1")
+    responses.done(done("r1"), "")
+    responses.submit(Request(event_id="e2"))
+    assert responses.created(created("r2", "e2")) == []
+
+
+def test_done_of_another_response_changes_nothing() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    assert responses.done(done("out of band"), "") == []
+    assert responses.active == "r1"
+
+
+def test_giving_up_refuses_who_waits_and_goes_on() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.submit(Request(event_id="e2"))
+    effects = responses.give_up()
+    assert isinstance(effects[0], Refuse)
+    assert creates(effects) == ["e2"]
+    responses = Responses()
+    responses.expect()
+    assert responses.give_up() == []
+    assert not responses.busy
+
+
+def test_the_queue_is_bounded() -> None:
+    responses = Responses()
+    responses.expect()
+    for number in range(Responses.MAX_QUEUED):
+        assert responses.submit(Request(event_id=f"e{number}")) == []
+    (refusal,) = responses.submit(Request(event_id="one too many", reply_to=9))
+    assert isinstance(refusal, Refuse)
+    assert (refusal.kind, refusal.retryable) == ("rpc.overloaded", True)
+
+
+def test_a_lost_session_refuses_everybody_and_forgets_everything() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1, wait=True))
+    responses.submit(Request(event_id="e2", reply_to=2))
+    responses.created(created("r1", "e1"))
+    effects = responses.forget("link.unavailable", "gone")
+    assert [effect.request_id for effect in effects if isinstance(effect, Refuse)] == [1, 2]
+    assert not responses.busy
+    assert responses.is_discarded("r1")
+    assert responses.forget("link.unavailable", "gone") == []
+
+
+def test_a_hard_stop_drops_what_was_to_follow() -> None:
+    responses = Responses()
+    responses.expect()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.submit(Request(event_id="e2"))
+    effects = responses.drop_queue("response.interrupted", "stopped")
+    assert effects == [Refuse(request_id=1, kind="response.interrupted", message="stopped")]
+    responses.created(created("auto"))
+    assert responses.done(done("auto"), "") == []

@@ -1,0 +1,129 @@
+"""Who said what, and how much of it was heard."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicebotd.conversation.events import Effect, Publish, Record
+from voicebotd.conversation.ledger import Piece
+from voicebotd.conversation.records import TurnRecord
+from voicebotd.conversation.turns import Turns, heard_part
+
+
+def last(effects: list[Effect]) -> TurnRecord:
+    record = [effect for effect in effects if isinstance(effect, Record)][-1].record
+    assert isinstance(record, TurnRecord)
+    return record
+
+
+def piece(item_id: str, *, received_ms: int, heard_ms: int) -> Piece:
+    return Piece(
+        item_id=item_id,
+        content_index=0,
+        response_id="r",
+        output_index=0,
+        received_samples=received_ms * 24,
+        heard_samples=heard_ms * 24,
+        complete=True,
+    )
+
+
+def test_a_visitor_s_turn_is_recorded_at_its_beginning_and_with_its_transcript() -> None:
+    turns = Turns("c")
+    began = last(turns.visitor_began("u1"))
+    assert (began.conversation_id, began.number, began.role, began.status) == ("c", 1, "user", "in_progress")
+    assert turns.visitor_began("u1") == [], "the same item does not begin twice"
+    said = last(turns.visitor_said("u1", "hello"))
+    assert (said.generated_text, said.heard_text, said.status) == ("hello", "hello", "completed")
+    assert turns.count == 1
+
+
+def test_a_transcript_of_an_unknown_item_begins_it() -> None:
+    turns = Turns("c")
+    assert last(turns.visitor_said("u1", "hello")).number == 1
+
+
+def test_the_same_news_twice_is_recorded_once() -> None:
+    turns = Turns("c")
+    turns.visitor_said("u1", "hello")
+    assert turns.visitor_said("u1", "hello") == []
+
+
+def test_speech_that_could_not_be_transcribed_is_a_failed_turn() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    assert last(turns.visitor_unintelligible("u1")).status == "failed"
+    assert turns.visitor_unintelligible("nobody") == []
+
+
+def test_a_typed_message_is_complete_at_once_and_is_told() -> None:
+    effects = Turns("c").said("m1", "system", "be brief")
+    assert last(effects).status == "completed"
+    assert any(isinstance(effect, Publish) and effect.data["text"] == "be brief" for effect in effects)
+
+
+def test_a_reply_that_was_heard_to_the_end_has_the_same_text_twice() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "Good ")
+    turns.assistant_wrote("a1", "morning")
+    turns.assistant_wrote("nobody", "lost")
+    record = last(turns.heard_to_the_end(piece("a1", received_ms=900, heard_ms=900)))
+    assert (record.generated_text, record.heard_text, record.heard_ms, record.audio_ms) == (
+        "Good morning",
+        "Good morning",
+        900,
+        900,
+    )
+    assert (record.response_id, record.interrupted) == ("r1", False)
+    assert turns.text_of("a1") == "Good morning"
+    assert turns.text_of("nobody") == ""
+
+
+def test_final_text_replaces_the_pieces_also_when_the_sound_was_over_first() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "Good mor")
+    assert last(turns.assistant_finished_writing("a1", "Good morning")).heard_text == ""
+    turns.heard_to_the_end(piece("a1", received_ms=900, heard_ms=900))
+    assert last(turns.assistant_finished_writing("a1", "Good morning!")).heard_text == "Good morning!"
+    assert turns.assistant_finished_writing("nobody", "x") == []
+
+
+def test_an_interrupted_reply_keeps_what_was_generated_and_what_was_heard() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "one two three four")
+    record = last(turns.cut_short(piece("a1", received_ms=1000, heard_ms=500)))
+    assert (record.generated_text, record.heard_text) == ("one two three four", "one two")
+    assert (record.interrupted, record.status, record.heard_ms) == (True, "interrupted", 500)
+
+
+def test_written_items_are_as_good_as_heard() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "text")
+    assert last(turns.written(["a1"], completed=True)).heard_text == "text"
+    assert last(turns.written(["a1"], completed=False)).status == "interrupted"
+
+
+def test_open_items_are_bounded() -> None:
+    turns = Turns("c")
+    for number in range(Turns.MAX_OPEN + 1):
+        turns.visitor_began(f"u{number}")
+    assert turns.visitor_unintelligible("u0") == []
+    assert turns.count == Turns.MAX_OPEN + 1
+
+
+@pytest.mark.parametrize(
+    ("share", "part"),
+    [(0.0, ""), (0.2, "one"), (0.4, "one"), (0.55, "one two"), (1.0, "one two three"), (2.0, "one two three")],
+)
+def test_the_heard_part_ends_at_a_whole_word(share: float, part: str) -> None:
+    assert heard_part("one two three", share) == part
+
+
+def test_the_heard_part_of_a_word_in_the_middle_is_cut_back() -> None:
+    assert heard_part("one two three", 9 / 13) == "one two"
+    assert heard_part("one two three", 12.9 / 13) == "one two three"
+    assert heard_part("", 0.5) == ""
