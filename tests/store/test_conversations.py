@@ -1,0 +1,195 @@
+"""Conversations and turns: created, read, updated, deleted, saved again with more known, and listed newest first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.store.base import BaseRepository
+from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.database import Database
+from voicebotd.store.faults import StoreError
+
+HELLO = ConversationRecord(
+    conversation_id="c1", source="file", provider="openai", model="m", started_at=1.5, ended_at=9.5, end_reason="eof"
+)
+ANSWER = TurnRecord(
+    conversation_id="c1",
+    item_id="i2",
+    number=2,
+    role="assistant",
+    generated_text="Good morning, how may I help?",
+    heard_text="Good morning",
+    audio_ms=2400,
+    heard_ms=900,
+    interrupted=True,
+    status="interrupted",
+    response_id="r1",
+    started_at=2.0,
+    ended_at=3.0,
+)
+QUESTION = TurnRecord(conversation_id="c1", item_id="i1", number=1, role="user", heard_text="Grüß Gott 👋")
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path / "history.db")
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def conversations(database: Database) -> ConversationRepository:
+    return ConversationRepository(database)
+
+
+@pytest.fixture
+def turns(database: Database) -> TurnRepository:
+    return TurnRepository(database)
+
+
+@pytest.mark.asyncio
+async def test_a_record_comes_back_equal_in_every_field(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    assert await conversations.create(HELLO) == HELLO
+    await turns.create(ANSWER)
+    assert await conversations.get_by_id("c1") == HELLO
+    assert await turns.get_by_id("c1", "i2") == ANSWER
+    assert (await turns.get_all())[0].interrupted is True
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_there_is_none_and_deleting_it_says_so(conversations: ConversationRepository) -> None:
+    assert await conversations.get_by_id("nobody") is None
+    assert await conversations.get_with_turns("nobody") is None
+    assert await conversations.delete("nobody") is False
+
+
+@pytest.mark.asyncio
+async def test_creating_twice_is_a_conflict_and_changes_nothing(conversations: ConversationRepository) -> None:
+    await conversations.create(HELLO)
+    with pytest.raises(StoreError) as raised:
+        await conversations.create(replace(HELLO, model="other"))
+    assert raised.value.fault == "conflict"
+    assert await conversations.get_all() == [HELLO]
+
+
+@pytest.mark.asyncio
+async def test_update_overwrites_and_refuses_what_is_not_there(conversations: ConversationRepository) -> None:
+    with pytest.raises(StoreError, match="c1") as raised:
+        await conversations.update(HELLO)
+    assert raised.value.fault == "not_found"
+    await conversations.create(HELLO)
+    changed = replace(HELLO, model="other", ended_at=None)
+    assert await conversations.update(changed) == changed
+    assert await conversations.get_by_id("c1") == changed
+
+
+@pytest.mark.asyncio
+async def test_save_writes_again_under_the_same_ids_and_keeps_the_known_times(turns: TurnRepository) -> None:
+    await ConversationRepository(turns._database).create(HELLO)
+    await turns.save(replace(ANSWER, ended_at=None, status="in_progress"))
+    await turns.save(replace(ANSWER, started_at=7.0, ended_at=8.0))
+    await turns.save(replace(ANSWER, started_at=None, ended_at=None, heard_text="Good"))
+    assert await turns.get_all() == [replace(ANSWER, started_at=2.0, ended_at=8.0, heard_text="Good")]
+
+
+@pytest.mark.asyncio
+async def test_saving_a_conversation_again_keeps_its_turns_and_its_place(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.save(replace(HELLO, ended_at=None, end_reason=""))
+    await turns.save(QUESTION)
+    await conversations.save(ConversationRecord(conversation_id="c2"))
+    await conversations.save(HELLO)
+    stored = await conversations.get_with_turns("c1")
+    assert stored is not None
+    assert (stored.conversation, stored.turns) == (HELLO, (QUESTION,))
+    assert [record.conversation_id for record in await conversations.page()] == ["c2", "c1"]
+
+
+@pytest.mark.asyncio
+async def test_a_conversation_comes_with_its_own_turns_in_order_ready_for_json(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    for name in ("c1", "c2"):
+        await conversations.create(replace(HELLO, conversation_id=name))
+    await turns.create(ANSWER)
+    await turns.create(QUESTION)
+    await turns.create(replace(QUESTION, conversation_id="c2"))
+    stored = await conversations.get_with_turns("c1")
+    assert stored is not None
+    document = stored.to_dict()
+    assert document["conversation_id"] == "c1"
+    assert [turn["item_id"] for turn in document["turns"]] == ["i1", "i2"]
+
+
+@pytest.mark.asyncio
+async def test_pages_go_from_the_newest_to_the_oldest_even_when_the_clock_went_backwards(
+    conversations: ConversationRepository,
+) -> None:
+    for number in range(5):
+        await conversations.create(ConversationRecord(conversation_id=f"c{number}", started_at=100.0 - number))
+    first = await conversations.page(limit=2)
+    second = await conversations.page(limit=2, before=first[-1].conversation_id)
+    third = await conversations.page(limit=2, before=second[-1].conversation_id)
+    assert [[record.conversation_id for record in page] for page in (first, second, third)] == [
+        ["c4", "c3"],
+        ["c2", "c1"],
+        ["c0"],
+    ]
+
+
+@pytest.mark.asyncio
+async def test_a_page_before_a_conversation_that_is_not_there_is_refused(
+    conversations: ConversationRepository,
+) -> None:
+    with pytest.raises(StoreError) as raised:
+        await conversations.page(before="nobody")
+    assert raised.value.fault == "not_found"
+
+
+@pytest.mark.asyncio
+async def test_deleting_a_conversation_deletes_its_turns(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.create(HELLO)
+    await turns.create(QUESTION)
+    assert await conversations.delete("c1") is True
+    assert await turns.get_all() == []
+
+
+@pytest.mark.asyncio
+async def test_a_turn_of_a_conversation_that_is_not_there_is_a_conflict(turns: TurnRepository) -> None:
+    with pytest.raises(StoreError) as raised:
+        await turns.create(QUESTION)
+    assert raised.value.fault == "conflict"
+
+
+@pytest.mark.asyncio
+async def test_half_a_surrogate_pair_costs_one_character_not_the_sentence(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.create(HELLO)
+    await turns.create(replace(QUESTION, generated_text="fine \ud800 thanks"))
+    stored = await turns.get_by_id("c1", "i1")
+    assert stored is not None
+    assert stored.generated_text == "fine ? thanks"
+
+
+@pytest.mark.asyncio
+async def test_a_key_of_the_wrong_length_is_our_bug(turns: TurnRepository) -> None:
+    with pytest.raises(TypeError, match="not by 1 parts"):
+        await turns.get_by_id("c1")
+
+
+def test_both_repositories_fulfil_the_interface() -> None:
+    assert issubclass(ConversationRepository, BaseRepository)
+    assert issubclass(TurnRepository, BaseRepository)

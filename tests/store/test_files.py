@@ -1,0 +1,67 @@
+"""Database files are private, and damaged ones are kept, up to a number."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from voicebotd.store import files
+from voicebotd.store.faults import StoreError
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_missing_directory_and_file_are_made_private(tmp_path: Path) -> None:
+    database = tmp_path / "state" / "history.db"
+    files.prepare(database)
+    assert (mode(database.parent), mode(database)) == (0o700, 0o600)
+
+
+def test_what_exists_keeps_its_content_and_its_mode(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    database.write_bytes(b"content")
+    database.chmod(0o640)
+    files.prepare(database)
+    assert (mode(database), database.read_bytes()) == (0o640, b"content")
+
+
+def test_a_damaged_database_is_renamed_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{database}{suffix}").write_text(f"content{suffix}")
+    aside = files.quarantine(database)
+    assert aside.name.startswith("history.db.damaged-")
+    assert aside.read_text() == "content"
+    assert Path(f"{aside}-wal").read_text() == "content-wal"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [aside.name, f"{aside.name}-wal", f"{aside.name}-shm"]
+    )
+
+
+def test_a_dying_card_is_not_filled_with_damaged_databases(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    for _ in range(files.MAX_DAMAGED):
+        Path(f"{database}-wal").touch()
+        database.touch()
+        files.quarantine(database)
+    database.touch()
+    with pytest.raises(StoreError, match="damaged ones lie beside it") as raised:
+        files.quarantine(database)
+    assert raised.value.fault == "corrupt"
+    assert database.exists()
+
+
+def test_a_backup_is_private_and_replaces_the_older_one_of_its_version(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    (tmp_path / "history.db.bak-unfinished").write_text("of a life that ended in the middle of it")
+    for content in ("first", "second"):
+        unfinished = files.begin_backup(database)
+        assert unfinished.read_bytes() == b""
+        unfinished.write_text(content)
+        backup = files.finish_backup(unfinished, database, 3)
+    assert (backup.name, backup.read_text(), mode(backup)) == ("history.db.v3.bak", "second", 0o600)
+    assert list(tmp_path.iterdir()) == [backup]

@@ -1,0 +1,82 @@
+"""What is kept of conversations: the conversations themselves, newest first, and the turns that were spoken in them.
+
+Owns the two repositories and what a later version of the same record may not erase. Knows no conversation in progress.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.store.sql import SqlRepository
+
+
+def _times(table: str) -> dict[str, str]:
+    """A record written again may not know its times any more: the first beginning stays, and so does the last end."""
+    return {
+        "started_at": f"coalesce({table}.started_at, excluded.started_at)",
+        "ended_at": f"coalesce(excluded.ended_at, {table}.ended_at)",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConversation:
+    """One conversation with its turns in the order in which they began."""
+
+    conversation: ConversationRecord
+    turns: tuple[TurnRecord, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.conversation.to_dict(), "turns": [turn.to_dict() for turn in self.turns]}
+
+
+class TurnRepository(SqlRepository[TurnRecord]):
+    """Turns, identified by (conversation_id, item_id)."""
+
+    record = TurnRecord
+    table = "turns"
+    key = ("conversation_id", "item_id")
+    order = "conversation_id, number"
+    on_save = _times("turns")
+
+    async def of_conversation(self, conversation_id: str) -> list[TurnRecord]:
+        """Return all turns of one conversation in the order in which they began."""
+        return await self._select("WHERE conversation_id = :id ORDER BY number", {"id": conversation_id})
+
+    def _decode(self, row: sqlite3.Row) -> TurnRecord:
+        return TurnRecord(**{**dict(row), "interrupted": bool(row["interrupted"])})
+
+
+class ConversationRepository(SqlRepository[ConversationRecord]):
+    """Conversations, identified by conversation_id; deleting one deletes its turns."""
+
+    record = ConversationRecord
+    table = "conversations"
+    key = ("conversation_id",)
+    order = "sequence DESC"
+    on_save = _times("conversations")
+
+    async def page(self, *, limit: int = 20, before: str | None = None) -> list[ConversationRecord]:
+        """Return up to `limit` conversations, newest first, starting after (older than) the conversation `before`.
+
+        Raises `StoreError` (fault `not_found`) where there is no conversation `before`.
+        """
+        if before is None:
+            return await self.get_all(limit=limit)
+        if await self.get_by_id(before) is None:
+            raise self._not_found((before,))
+        return await self._select(
+            "WHERE sequence < (SELECT sequence FROM conversations WHERE conversation_id = :before)"
+            " ORDER BY sequence DESC LIMIT :limit",
+            {"before": before, "limit": limit},
+        )
+
+    async def get_with_turns(self, conversation_id: str) -> StoredConversation | None:
+        """Return a conversation and everything that was said in it, or None where there is none."""
+        conversation = await self.get_by_id(conversation_id)
+        if conversation is None:
+            return None
+        turns = await TurnRepository(self._database).of_conversation(conversation_id)
+        return StoredConversation(conversation=conversation, turns=tuple(turns))

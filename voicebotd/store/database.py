@@ -1,0 +1,203 @@
+"""The one SQLite file: opened, checked, migrated, and written by one transaction at a time.
+
+Owns the connections (one writes, one reads, each on aiosqlite's own thread), their settings, and what happens when the
+file is damaged. Knows no table.
+
+`synchronous=FULL`: WAL with NORMAL survives a killed process but may lose the last commits in a power cut
+(sqlite.org/pragma.html#pragma_synchronous), and a box in a public place is switched off at the wall. The price is one
+fsync per transaction, in a thread where nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+import structlog
+
+from voicebotd.store import files, schema
+from voicebotd.store.faults import Fault, StoreError, damaged, from_os, from_sqlite
+from voicebotd.store.schema import Migration
+
+_T = TypeVar("_T")
+_log = structlog.get_logger("store")
+
+BUSY_TIMEOUT_S = 2.0
+"""How long a statement waits for another process. Short: whoever must not lose a record tries again later anyway."""
+
+_DOUBTFUL: frozenset[Fault] = frozenset({"corrupt", "io", "other"})
+"""After these the connections are opened afresh, which checks the file, before anything else is done."""
+
+
+class Database:
+    """One database file. Safe to share between the tasks of one event loop.
+
+    `open()` states the wish; if it cannot be had at once, or is lost later, every use tries again to open, so that
+    the owner of a healed disk need not restart anything. Everything raises `StoreError` and says the fault.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        migrations: Sequence[Migration] | None = None,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        self.path = path
+        self.quarantined: Path | None = None
+        """Where the last damaged file was put; None while there was none in this life."""
+        self._migrations = schema.load_migrations() if migrations is None else migrations
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = asyncio.Lock()
+        self._wanted = False
+        self._doubtful = False
+        self._connections = AsyncExitStack()
+        self._writer: aiosqlite.Connection | None = None
+        self._reader: aiosqlite.Connection | None = None
+
+    async def open(self) -> None:
+        """Open, check and migrate. Idempotent. Raises `StoreError`; fault `newer_schema` will not heal by itself."""
+        self._wanted = True
+        async with self._lock:
+            await self._connected_writer()
+
+    async def close(self) -> None:
+        """Let go of the file and of both threads, after the transaction in flight. Idempotent, never raises."""
+        self._wanted = False
+        async with self._lock:
+            await _unbroken(self._disconnect())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Commit when the block ends, roll back when it raises or is cancelled. One at a time, in the order of asking.
+
+        Inside the block use only the connection that it yields; asking for a second transaction there waits for ever.
+        """
+        async with self._lock:
+            writer = await self._connected_writer()
+            try:
+                await writer.execute_fetchall("BEGIN IMMEDIATE")
+                yield writer
+                await _unbroken(writer.commit())
+            except BaseException as error:
+                await self._roll_back(writer)
+                if isinstance(error, sqlite3.Error):
+                    raise self._understood(error) from error
+                raise
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """Read what is committed. Waits neither for a transaction of ours nor for a writer in another process."""
+        if self._reader is None or self._doubtful or not self._wanted:
+            async with self._lock:
+                await self._connected_writer()
+        if self._reader is None:
+            raise _closed()
+        try:
+            return list(await self._reader.execute_fetchall(sql, parameters))
+        except sqlite3.Error as error:
+            raise self._understood(error) from error
+
+    async def _connected_writer(self) -> aiosqlite.Connection:
+        """Return the writing connection, opening both where need be. The caller holds the lock."""
+        if not self._wanted:
+            raise _closed()
+        if self._doubtful or self._writer is None:
+            await _unbroken(self._reconnect())
+        assert self._writer is not None
+        return self._writer
+
+    async def _reconnect(self) -> None:
+        await self._disconnect()
+        self._doubtful = False
+        try:
+            await self._connect()
+        except StoreError as error:
+            if error.fault != "corrupt":
+                raise
+            with _translated():
+                self.quarantined = await asyncio.to_thread(files.quarantine, self.path)
+            _log.error("database damaged, begun afresh", moved_to=str(self.quarantined), reason=error.message)
+            await self._connect()
+
+    async def _connect(self) -> None:
+        async with AsyncExitStack() as on_failure:
+            with _translated():
+                await asyncio.to_thread(files.prepare, self.path)
+                writer = await on_failure.enter_async_context(self._connection())
+                await schema.check_version(writer, self._migrations)  # before anything is written to it
+                await _check_integrity(writer)
+                await writer.execute_fetchall("PRAGMA journal_mode = WAL")
+                await writer.execute_fetchall("PRAGMA synchronous = FULL")
+                await schema.migrate(writer, self._migrations, self.path)
+                await writer.execute_fetchall("PRAGMA foreign_keys = ON")
+                reader = await on_failure.enter_async_context(self._connection())
+                await reader.execute_fetchall("PRAGMA query_only = ON")
+            self._connections = on_failure.pop_all()
+            self._writer, self._reader = writer, reader
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosqlite.Connection]:
+        # isolation_level None: sqlite3 begins no transaction behind our back.
+        async with aiosqlite.connect(self.path, isolation_level=None, timeout=self._busy_timeout_s) as connection:
+            connection.row_factory = sqlite3.Row
+            yield connection
+
+    async def _disconnect(self) -> None:
+        self._reader = self._writer = None
+        with suppress(sqlite3.Error):  # what was committed is in the WAL, closing adds nothing to it
+            await self._connections.aclose()  # the writer last: whoever closes last empties the WAL into the file
+
+    async def _roll_back(self, writer: aiosqlite.Connection) -> None:
+        try:
+            await _unbroken(writer.rollback())
+        except sqlite3.Error:
+            self._doubtful = True  # nobody knows what that connection still holds
+
+    def _understood(self, error: sqlite3.Error) -> StoreError:
+        understood = from_sqlite(error)
+        self._doubtful |= understood.fault in _DOUBTFUL
+        return understood
+
+
+async def _check_integrity(connection: aiosqlite.Connection) -> None:
+    """Raise `StoreError` (fault `corrupt`) for a file that opens but is damaged within."""
+    [row] = await connection.execute_fetchall("PRAGMA quick_check(1)")
+    if row[0] != "ok":
+        raise damaged(str(row[0]))
+
+
+async def _unbroken(operation: Coroutine[Any, Any, _T]) -> _T:
+    """Await to the end though the caller be cancelled meanwhile, then let the cancellation through.
+
+    aiosqlite's thread finishes a statement whether anybody waits or not: to go on without it is to go on without
+    knowing what it did. Bounded, as every statement is, by the busy timeout and the disk.
+    """
+    task = asyncio.ensure_future(operation)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation from task.exception()
+    return task.result()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise from_sqlite(error) from error
+    except OSError as error:
+        raise from_os(error) from error
+
+
+def _closed() -> StoreError:
+    return StoreError("the database is closed", fault="closed")

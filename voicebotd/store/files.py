@@ -1,0 +1,72 @@
+"""The database as files: made private, set aside when damaged, kept when migrated.
+
+Owns names and modes on the disk. Blocking: called from a worker thread, never from the event loop. Knows no SQL.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from voicebotd.store.faults import StoreError
+
+MAX_DAMAGED = 5
+"""Damaged databases kept beside the present one."""
+
+_COMPANIONS = ("", "-wal", "-shm")
+"""A database in WAL mode is these files together; SQLite gives the later two the mode of the first."""
+
+
+def prepare(path: Path) -> None:
+    """Make the directory (0700) and the file (0600) where they are missing: transcripts are nobody else's business.
+
+    What exists keeps the mode that its administrator gave it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def quarantine(path: Path) -> Path:
+    """Rename a damaged database with all that belongs to it, so that it can still be studied. Return its new name.
+
+    Raises `StoreError` (fault `corrupt`) when `MAX_DAMAGED` lie there already: nothing is ever deleted, and a dying
+    card must not fill itself with its victims.
+    """
+    if len(list(path.parent.glob(f"{path.name}.damaged-*Z"))) >= MAX_DAMAGED:
+        raise StoreError(
+            f"the database file is damaged, and {MAX_DAMAGED} damaged ones lie beside it already",
+            fault="corrupt",
+            hint=f"the disk or card is failing; once it is replaced, remove {path.name}.damaged-*",
+        )
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    for companion in _COMPANIONS:
+        part = Path(f"{path}{companion}")
+        if part.exists():
+            part.rename(f"{aside}{companion}")
+    return aside
+
+
+def begin_backup(path: Path) -> Path:
+    """Create the empty, private file that a backup is written into before it gets its name."""
+    unfinished = path.with_name(f"{path.name}.bak-unfinished")
+    unfinished.unlink(missing_ok=True)  # from a life that ended in the middle of it
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    return unfinished
+
+
+def finish_backup(unfinished: Path, path: Path, version: int) -> Path:
+    """Put the backup of schema `version` on the disk under its own name. Return that; an older one is replaced."""
+    backup = path.with_name(f"{path.name}.v{version}.bak")
+    _sync(unfinished)
+    unfinished.replace(backup)
+    _sync(backup.parent)
+    return backup
+
+
+def _sync(target: Path) -> None:
+    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
