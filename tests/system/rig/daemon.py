@@ -105,7 +105,7 @@ class Daemon:
                 stderr=log,
             )
         if wait:
-            self._rpc = wait_for(self._connect, 15, f"answer on the control socket; log:\n{self.log()}")
+            self._rpc = wait_for(self._connect, 15, lambda: f"answer on the control socket:\n{self.log()}")
         return self
 
     def _connect(self) -> RpcClient | None:
@@ -134,7 +134,7 @@ class Daemon:
             time.sleep(0.2)  # faulthandler writes the stacks
             self.kill()
             raise AssertionError(
-                f"still alive {STOP_LIMIT_S * SCALE:.0f} s after SIGTERM:\n{self.log()[-6000:]}"
+                f"still alive {STOP_LIMIT_S * SCALE:.0f} s after {number.name}:\n{self.log()[-6000:]}"
             ) from None
         assert code == 0, f"exit code {code} after {time.monotonic() - began_s:.1f} s:\n{self.log()[-6000:]}"
         assert "Traceback" not in self.log(), self.log()[-6000:]
@@ -186,7 +186,7 @@ class Daemon:
             status = self.status()
             return status if fits(status) else None
 
-        return wait_for(probe, deadline_s, f"{what}; status: {self.status()}", every_s=0.05)
+        return wait_for(probe, deadline_s, lambda: f"{what}; status: {self.status()}", every_s=0.05)
 
     def ctl(self, *arguments: str, deadline_s: float = 15.0) -> subprocess.CompletedProcess[str]:
         """Run voicebotctl against this daemon; the caller judges the exit code."""

@@ -13,13 +13,16 @@ SCALE = float(os.environ.get("VOICEBOTD_TEST_TIMEOUT_SCALE", "1"))
 T = TypeVar("T")
 
 
-def wait_for(probe: Callable[[], T | None], deadline_s: float, what: str, *, every_s: float = 0.01) -> T:
-    """Return the first truthy result of `probe`; raise AssertionError naming `what` after `deadline_s` (scaled)."""
+def wait_for(
+    probe: Callable[[], T | None], deadline_s: float, what: str | Callable[[], str], *, every_s: float = 0.01
+) -> T:
+    """Return the first truthy result of `probe`. Raise AssertionError naming `what` after `deadline_s` (scaled)."""
     end = time.monotonic() + deadline_s * SCALE
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"within {deadline_s * SCALE:.1f} s there was no {what}")
+            missed = what if isinstance(what, str) else what()
+            raise AssertionError(f"within {deadline_s * SCALE:.1f} s there was no {missed}")
         time.sleep(every_s)
