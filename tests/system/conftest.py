@@ -40,7 +40,7 @@ def conversation_settings() -> Callable[[str], Settings]:
 def start_rehearsal() -> Iterator[Callable[..., Rehearsal]]:
     """Start a rehearsal server with a script; it ends with the module."""
     with ExitStack() as stack:
-        yield lambda script, *options: stack.enter_context(Rehearsal(script, *options))
+        yield lambda script: stack.enter_context(Rehearsal(script))
 
 
 @pytest.fixture

@@ -67,9 +67,10 @@ def test_with_a_port_that_refuses(run_daemon: RunDaemon) -> None:
         assert daemon.status()["link"]["retry_in_s"] is not None or daemon.status()["link"]["state"] == "connecting"
 
 
-def test_a_service_that_comes_up_later_is_found(start_rehearsal: StartRehearsal, run_daemon: RunDaemon) -> None:
-    later = Rehearsal(script(reply("assistant_idle")))
-    with run_daemon(later.url) as daemon:
+def test_a_service_that_comes_up_later_is_found(run_daemon: RunDaemon) -> None:
+    port = free_port()
+    later = Rehearsal(script(reply("assistant_idle")), port=port)
+    with run_daemon(f"ws://127.0.0.1:{port}/v1/realtime") as daemon:
         daemon.wait_for_status(lambda status: status["link"]["last_error"], 10, "reason why there is no link")
         with later:
             daemon.wait_for_status(lambda status: status["link"]["state"] == "ready", 40, "ready link")

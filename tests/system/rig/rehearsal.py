@@ -10,8 +10,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,39 +37,41 @@ def free_port() -> int:
     """A port on which nothing listens (now)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 class Rehearsal:
     """One server with one script. Use it as a context manager."""
 
-    def __init__(self, script: dict[str, Any], *options: str) -> None:
+    def __init__(self, script: dict[str, Any], *, port: int = 0) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="rehearsal-")
         folder = Path(self._directory.name)
         self._journal = folder / "journal.jsonl"
         self._log = folder / "stderr.log"
         (folder / "script.yaml").write_text(yaml.safe_dump(script), encoding="utf-8")
-        self.port = free_port()
-        self.url = f"ws://127.0.0.1:{self.port}/v1/realtime"
-        self._command = [sys.executable, "-m", "voicebotd.rehearsal", "--port", str(self.port)]
-        self._command += ["--script", str(folder / "script.yaml"), "--journal", str(self._journal), *options]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._command = [sys.executable, "-m", "voicebotd.rehearsal", "--port", str(port)]
+        self._command += ["--script", str(folder / "script.yaml"), "--journal", str(self._journal)]
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+        self._reading = threading.Lock()
+        self._entries: list[Entry] = []
+        self._read_bytes = 0
 
     def __enter__(self) -> Rehearsal:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._directory.name, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command,
+                cwd=self._directory.name,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
-        wait_for(self._answers, 20, "open port of the rehearsal server")
+        assert self._process.stdout
+        ready = self._process.stdout.readline()
+        assert ready.startswith("listening on "), self._log.read_text()
+        self.url = ready.split()[-1]
         return self
-
-    def _answers(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, self._log.read_text()
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_: object) -> None:
         assert self._process
@@ -76,6 +81,8 @@ class Rehearsal:
         finally:
             self._process.kill()
             self._process.wait(5)
+            assert self._process.stdout
+            self._process.stdout.close()
             log = self._log.read_text()
             self._directory.cleanup()
         assert "Traceback" not in log, log
@@ -89,12 +96,21 @@ class Rehearsal:
 
     def entries(self, *, since_s: float = 0.0) -> list[Entry]:
         """Everything that passed since `since_s`, oldest first."""
+        with self._reading:
+            for line in self._new_lines():
+                self._entries.append(_entry(json.loads(line)))
+            first = bisect_left(self._entries, since_s, key=attrgetter("at_s"))
+            return self._entries[first:]
+
+    def _new_lines(self) -> list[bytes]:
         if not self._journal.exists():
             return []
         with self._journal.open("rb") as file:
-            lines = file.read().split(b"\n")[:-1]  # the last line may be half written
-        found = [_entry(json.loads(line)) for line in lines]
-        return [entry for entry in found if entry.at_s >= since_s]
+            file.seek(self._read_bytes)
+            data = file.read()
+        complete = data[: data.rfind(b"\n") + 1]  # the last line may be half written
+        self._read_bytes += len(complete)
+        return complete.splitlines()
 
     def received(self, kind: str = "", *, since_s: float = 0.0) -> list[Entry]:
         """What the server received, microphone audio left out unless it is asked for by name."""
@@ -138,7 +154,7 @@ StartRehearsal = Callable[..., Rehearsal]
 
 
 def _entry(line: dict[str, Any]) -> Entry:
-    return Entry(at_s=line["monotonic_s"], direction=line["direction"], event=line["event"])
+    return Entry(at_s=line["t"], direction=line["direction"], event=line["event"])
 
 
 # Scripts.
