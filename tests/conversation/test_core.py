@@ -88,7 +88,8 @@ def test_the_microphone_opens_only_when_the_service_confirmed_the_session() -> N
     assert only(ready, ev.OpenMicrophone) == [ev.OpenMicrophone(open=True)]
     assert box.state is State.LISTENING
     snapshot = box.core.snapshot()
-    assert (snapshot.conversation_id, snapshot.confirmed, snapshot.talking) == ("c1", True, False)
+    assert (snapshot.conversation_id, snapshot.talking) == ("c1", False)
+    assert snapshot.confirmed == snapshot.turn_detection
 
 
 def test_a_spoken_turn_goes_through_hearing_thinking_speaking_and_back() -> None:

@@ -138,6 +138,9 @@ def test_instructions_are_appended_or_replaced_or_cleared() -> None:
     assert desk.instructions == "Be rude."
     (_, reply) = desk.set_instructions(SetInstructions(request_id=1, text=None), "e3", ready=False)
     assert reply == Reply(request_id=1, result={"instructions": "Be kind.", "applied": "next_session"})
+    desk.set_instructions(SetInstructions(request_id=1, text="Be calm.", mode="configured"), "e4", ready=False)
+    assert desk.instructions == "Be calm."
+    desk.set_instructions(SetInstructions(request_id=1, text="Be kind.", mode="configured"), "e5", ready=False)
     desk.for_this_conversation = "It is Monday."
     assert desk.instructions == "Be kind.\n\nIt is Monday."
 
@@ -153,7 +156,7 @@ def test_push_to_talk_switches_turn_detection_off_and_on() -> None:
     assert off.turn_detection == TurnDetection(type="none")
     (on,) = updates(desk.talk("t2", talking=False))
     assert on.turn_detection == TurnDetection()
-    desk.turn_detection = TurnDetection(type="none")
+    desk.set_turn_detection(vad(type="none"), "n", ready=False)
     assert desk.talk("t3", talking=True) == [], "it is off already"
 
 
@@ -173,7 +176,7 @@ def test_too_many_changes_at_once_are_refused_and_change_nothing() -> None:
         assert isinstance(refusal, Refuse)
         assert refusal.kind == "rpc.overloaded"
     assert desk.turn_detection.threshold == 0.5
-    assert desk.runtime is None
+    assert desk.wanted.runtime is None
 
 
 def test_only_the_settings_that_a_type_has_are_shown() -> None:

@@ -7,7 +7,7 @@ Owns the state (`states.py` is its law) and the life of a conversation: link, ti
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from voicebotd.conversation import events as ev
@@ -17,7 +17,7 @@ from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
-from voicebotd.conversation.standing import Standing
+from voicebotd.conversation.standing import Runtime, Standing, describe
 from voicebotd.conversation.states import TABLE, Handled, Late, Refused, State
 
 ANSWER = "answer"
@@ -45,8 +45,10 @@ class Snapshot:
     """On the clock of `handle`'s `now_s`."""
     turns: int
     instructions: str
+    runtime_instructions: Runtime
     turn_detection: dict[str, Any]
-    confirmed: bool
+    """As wanted; `confirmed` as the service has it, None without a session."""
+    confirmed: dict[str, Any] | None
     talking: bool
     tokens: int
 
@@ -77,8 +79,9 @@ class Conversation:
             started_at_s=self._started_at_s,
             turns=self._dialogue.turns.count,
             instructions=self._standing.instructions,
-            turn_detection=self._standing.effective_turn_detection,
-            confirmed=self._standing.confirmed is not None,
+            runtime_instructions=self._standing.wanted.runtime,
+            turn_detection=describe(self._standing.turn_detection),
+            confirmed=self._standing.effective_turn_detection if self._standing.confirmed else None,
             talking=self._desk.talking,
             tokens=self._tokens,
         )
@@ -200,7 +203,8 @@ class Conversation:
         effects = self._dialogue.response_done(event)
         if event.usage is not None:
             self._tokens += event.usage.total
-            data = {"response_id": event.response_id, "tokens": event.usage.total, "conversation_tokens": self._tokens}
+            totals = {"tokens": event.usage.total, "conversation_tokens": self._tokens}
+            data = {"response_id": event.response_id, **asdict(event.usage), **totals}
             effects.append(ev.Publish(topic="usage", data=data))
         return effects
 

@@ -361,10 +361,10 @@ class InterruptResponse(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetInstructions(Command):
-    """Standing runtime instructions; `text` None clears them."""
+    """Standing runtime instructions; `text` None clears them. `configured` changes what they stand behind."""
 
     text: str | None
-    mode: Literal["append", "replace"] = "append"
+    mode: Literal["append", "replace", "configured"] = "append"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,12 +31,21 @@ Runtime = tuple[str, Literal["append", "replace"]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What we want of the session."""
+
+    turn_detection: TurnDetection
+    configured: str
+    """The instructions of the configuration."""
+    runtime: Runtime = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One `session.update` on its way, who asked for it (None: nobody), and what held before it."""
 
     update: UpdateSession
-    turn_detection_before: TurnDetection
-    runtime_before: Runtime
+    before: Wanted
     request_id: int | None = None
     requested: dict[str, Any] = field(default_factory=dict)
 
@@ -54,17 +63,20 @@ class Standing:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pending: deque[Change] = deque()
-        self.turn_detection = policy.turn_detection
-        self.runtime: Runtime = None
+        self.wanted = Wanted(turn_detection=policy.turn_detection, configured=policy.instructions)
         self.for_this_conversation = ""
         self.confirmed: SessionView | None = None
 
     @property
+    def turn_detection(self) -> TurnDetection:
+        return self.wanted.turn_detection
+
+    @property
     def instructions(self) -> str:
         """The instructions in force: the configured ones, and what was added or put in their place."""
-        base = [self._policy.instructions, self.for_this_conversation]
-        if self.runtime is not None:
-            text, mode = self.runtime
+        base = [self.wanted.configured, self.for_this_conversation]
+        if self.wanted.runtime is not None:
+            text, mode = self.wanted.runtime
             base = [text] if mode == "replace" else [*base, text]
         return "\n\n".join(part for part in base if part)
 
@@ -92,7 +104,7 @@ class Standing:
         if self._full:
             return _too_many(command.request_id)
         change = self._change(command.request_id, UpdateSession(event_id=event_id))
-        self.runtime = None if command.text is None else (command.text, command.mode)
+        self.wanted = _instructed(self.wanted, command)
         return self._send(replace(change, update=replace(change.update, instructions=self.instructions)), ready=ready)
 
     def set_turn_detection(self, command: SetTurnDetection, event_id: str, *, ready: bool) -> list[Effect]:
@@ -100,7 +112,7 @@ class Standing:
         if self._full:
             return _too_many(command.request_id)
         change = self._change(command.request_id, UpdateSession(event_id=event_id), dict(command.changes))
-        self.turn_detection = replace(self.turn_detection, **command.changes)
+        self.wanted = replace(self.wanted, turn_detection=replace(self.turn_detection, **command.changes))
         update = replace(change.update, turn_detection=self.session_turn_detection())
         return self._send(replace(change, update=update), ready=ready)
 
@@ -127,7 +139,7 @@ class Standing:
         if change is None:
             return None
         self._pending.remove(change)
-        self.turn_detection, self.runtime = change.turn_detection_before, change.runtime_before
+        self.wanted = change.before
         undo = UpdateSession(
             event_id=f"{change.update.event_id}-undo",
             instructions=None if change.update.instructions is None else self.instructions,
@@ -163,8 +175,7 @@ class Standing:
     def _change(self, request_id: int | None, update: UpdateSession, requested: dict[str, Any] | None = None) -> Change:
         return Change(
             update=update,
-            turn_detection_before=self.turn_detection,
-            runtime_before=self.runtime,
+            before=self.wanted,
             request_id=request_id,
             requested=requested or {},
         )
@@ -188,6 +199,14 @@ class Standing:
         else:
             result = {"instructions": self.instructions, "applied": applied}
         return [Reply(request_id=change.request_id, result=result)]
+
+
+def _instructed(wanted: Wanted, command: SetInstructions) -> Wanted:
+    if command.text is None:
+        return replace(wanted, runtime=None)
+    if command.mode == "configured":
+        return replace(wanted, configured=command.text)
+    return replace(wanted, runtime=(command.text, command.mode))
 
 
 def _too_many(request_id: int) -> list[Effect]:

@@ -87,6 +87,7 @@ class OpenAIService(BaseService):
     ) -> None:
         self._endpoint = endpoint
         self._session = WantedSession(session)
+        self._next: tuple[Endpoint, SessionConfig] | None = None
         self._key = key
         self._on_event = on_event
         self._rng = rng
@@ -187,6 +188,10 @@ class OpenAIService(BaseService):
         elif isinstance(effect, ToService):
             self._counters.dropped_messages += 1
 
+    def reconfigure(self, endpoint: Endpoint, session: SessionConfig) -> None:
+        """Use these from the next session on. Instructions and turn detection stay as they are wanted now."""
+        self._next = (endpoint, session)
+
     def send_audio(self, pcm: bytes) -> None:
         """Send microphone audio (24 kHz, 16 bit, mono) without blocking. Without a ready link it is dropped."""
         if self._link is not None:
@@ -209,6 +214,7 @@ class OpenAIService(BaseService):
     async def _one_link(self) -> Failure:
         """Hold one link from its opening to its loss; return why it was lost."""
         self._state = "connecting"
+        self._take_over_configuration()
         try:
             self._secret = self._key() or ""
             headers = self._endpoint.headers(self._secret)
@@ -224,9 +230,17 @@ class OpenAIService(BaseService):
         except LinkDown as down:
             failure = down.failure
         finally:
-            self._link = None
+            self._link, self._state = None, "waiting"
             await link.close()
         return replace(failure, session_age_s=time.monotonic() - ready_at if ready_at is not None else 0.0)
+
+    def _take_over_configuration(self) -> None:
+        if self._next is None:
+            return
+        (self._endpoint, session), self._next = self._next, None
+        wanted = self._session.config
+        session = replace(session, instructions=wanted.instructions, turn_detection=wanted.turn_detection)
+        self._session = WantedSession(session)
 
     def _new_link(self) -> Link:
         self._log.info("connecting", provider=self._endpoint.dialect.name, address=self._endpoint.address)

@@ -1,0 +1,180 @@
+"""From a configuration to one conversation stack: audio, link and conversation, wired to each other.
+
+Owns the translation of settings into what each room takes, and the wiring. The daemon has one stack for the box and
+one more for each file that is processed. Decides nothing while a conversation runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from voicebotd.audio.manager import AudioManager
+from voicebotd.audio.options import AudioOptions, EchoControl, FileOptions
+from voicebotd.config.credentials import find_api_key
+from voicebotd.config.load import LoadedConfig
+from voicebotd.config.model import Settings
+from voicebotd.conversation.core import Conversation
+from voicebotd.conversation.events import Event, TurnDetection
+from voicebotd.conversation.manager import ConversationManager, Published, Recorded
+from voicebotd.conversation.policy import Policy
+from voicebotd.realtime.dialects import Endpoint, endpoint
+from voicebotd.realtime.link import Timing
+from voicebotd.realtime.service import OpenAIService
+from voicebotd.realtime.session import SessionConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The parts that hold one conversation after another. `run()` is one task."""
+
+    audio: AudioManager
+    link: OpenAIService
+    manager: ConversationManager
+
+    async def run(self) -> None:
+        """Live until cancelled; then nothing of it is left, the audio process included."""
+        await self.audio.connect()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.audio.run(), name="audio")
+                group.create_task(self.link.run(), name="link")
+                group.create_task(self.manager.run(), name="conversation")
+        finally:
+            await self.link.disconnect()
+            await self.audio.disconnect()
+
+
+def build(
+    config: LoadedConfig,
+    options: AudioOptions,
+    *,
+    publish: Published,
+    record: Recorded,
+    watch: Callable[[Event], None] = lambda _: None,
+    policy: Policy | None = None,
+) -> Stack:
+    """Wire a stack. `watch` sees every event before the conversation does.
+
+    Raises ConfigError where the service's address cannot be used.
+    """
+
+    def post(event: Event) -> None:
+        watch(event)
+        manager.post(event)
+
+    link = OpenAIService(
+        endpoint_of(config.settings),
+        session_of(config),
+        key=find_key,
+        on_event=post,
+        rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        log=structlog.get_logger("link"),
+        timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
+    )
+    audio = AudioManager(options, on_event=post, on_capture=lambda pcm: manager.hear(pcm))
+    core = Conversation(policy or policy_of(config))
+    manager = ConversationManager(core, link=link, audio=audio, publish=publish, record=record)
+    return Stack(audio=audio, link=link, manager=manager)
+
+
+def find_key() -> str | None:
+    """The API key as it is to be had now. Raises ConfigError for one that is there and cannot be used."""
+    found = find_api_key(os.environ, Path.cwd())
+    return found.secret.reveal() if found else None
+
+
+def endpoint_of(settings: Settings) -> Endpoint:
+    """Raises ConfigError naming what is wrong with the address."""
+    return endpoint(settings.service.provider, settings.service.base_url, settings.service.model)
+
+
+def turn_detection_of(settings: Settings) -> TurnDetection:
+    return TurnDetection(**settings.turn_detection.model_dump())
+
+
+def session_of(config: LoadedConfig) -> SessionConfig:
+    settings, session = config.settings, config.settings.session
+    return SessionConfig(
+        model=settings.service.model,
+        instructions=config.instructions,
+        voice=session.voice,
+        speed=session.speed,
+        output=session.output,
+        transcription_model=session.transcription.model,
+        transcription_language=session.transcription.language,
+        noise_reduction=session.noise_reduction,
+        max_output_tokens=session.max_output_tokens,
+        truncation=session.truncation,
+        reasoning_effort=settings.service.reasoning_effort,
+        turn_detection=turn_detection_of(settings),
+    )
+
+
+def policy_of(config: LoadedConfig) -> Policy:
+    settings = config.settings
+    return Policy(
+        instructions=config.instructions,
+        turn_detection=turn_detection_of(settings),
+        barge_in=settings.barge_in.mode,
+        speaks_first=settings.conversation.speaks_first,
+        greeting=settings.conversation.greeting,
+        provider=settings.service.provider,
+    )
+
+
+def file_policy_of(config: LoadedConfig, pace: Literal["real_time", "fast"]) -> Policy:
+    """A file speaks for itself: it is greeted only where the box would greet anybody, and waits when it is fast."""
+    return replace(policy_of(config), source="file", hold_input_while_answering=pace == "fast")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """The rung of the echo ladder in use, and why."""
+
+    echo_control: EchoControl
+    why: str
+
+
+def rung_of(settings: Settings) -> Rung:
+    """Choose how the box avoids hearing itself.
+
+    There is no echo canceller yet. A box that nobody may interrupt closes its microphone while it speaks, whatever
+    else is configured. A box that may be interrupted must listen, so `auto` leaves the microphone open and says what
+    to do about an open loudspeaker.
+    """
+    wanted = settings.audio.echo_control
+    if settings.barge_in.mode == "off":
+        return Rung(echo_control="half_duplex", why="barge_in.mode is off")
+    if wanted == "auto":
+        hint = "with an open loudspeaker set audio.echo_control to half_duplex"
+        return Rung(echo_control="none", why=f"auto: interruptions need an open microphone; {hint}")
+    return Rung(echo_control=wanted, why="as configured")
+
+
+def audio_options_of(settings: Settings, **more: Any) -> AudioOptions:
+    """`more` goes to `AudioOptions` as it is. Raises AudioError where the file back-end has no file."""
+    audio = settings.audio
+    options: dict[str, Any] = {
+        "backend": audio.backend,
+        "sample_rate_hz": None if audio.sample_rate == "auto" else audio.sample_rate,
+        "block_ms": audio.block_ms,
+        "streams": audio.streams,
+        "echo_control": rung_of(settings).echo_control,
+        "volume_percent": audio.volume_percent,
+        "input_gain_db": audio.input_gain_db,
+    }
+    if audio.backend == "file":
+        output = None if audio.output_device == "default" else str(audio.output_device)
+        options["file"] = FileOptions(input=str(audio.input_device), output_path=output)
+    else:
+        options["input_device"] = None if audio.input_device == "default" else audio.input_device
+        options["output_device"] = None if audio.output_device == "default" else audio.output_device
+    return AudioOptions(**{**options, **more})
