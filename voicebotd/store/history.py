@@ -96,11 +96,14 @@ class HistoryService(BaseService):
     async def run(self) -> None:
         self._running = True
         try:
-            while not self._stopping:
+            while True:
                 await self._work.wait()
                 self._work.clear()
+                ending = self._stopping  # what was recorded before the end was asked for is still written
                 if self._connected:
                     await self._write_out()
+                if ending:
+                    return
         finally:
             self._running = False
             self._ended.set()
@@ -110,19 +113,17 @@ class HistoryService(BaseService):
         self._work.set()  # even with nothing to write: whether the database opens is known now, not at the first turn
 
     async def disconnect(self) -> None:
-        if self._running and self._connected and not await self.flush(deadline_s=DISCONNECT_S / 2):
-            _log.error("history is not complete", waiting=self.waiting, reason=self.health_check().reason)
-        self._connected = False
+        """Let `run` try once more to write what waits, and end."""
         self._stopping = True
         self._work.set()
         self._hurry.set()
         if self._running:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DISCONNECT_S / 2):
+                async with asyncio.timeout(DISCONNECT_S):
                     await self._ended.wait()
 
     def health_check(self) -> Health:
-        if not self._connected:
+        if not self._connected or self._stopping:
             return Health(ok=True, state="off")
         lost = [f"{self.lost} records were lost"] if self.lost else []
         if self._fault is not None:
@@ -136,13 +137,17 @@ class HistoryService(BaseService):
     async def _write_out(self) -> None:
         """Write until nothing waits; while the database fails, back off and try again."""
         failures = 0
-        while not self._stopping:
+        while True:
             self._hurry.clear()
+            last = self._stopping
             try:
                 await self._write_batch()
             except StoreError as fault:
                 failures += 1
                 self._tell_failure(fault)
+                if last:
+                    _log.error("history is not complete", reason=fault.message, waiting=self.waiting)
+                    return
                 await self._pause(failures)
             else:
                 failures = 0
