@@ -1,0 +1,83 @@
+"""A file in the place of the sound card: a thread that calls the engine's exchange as PortAudio would.
+
+In real time, or faster: then the file's clock stands still while assistant audio is queued and while the daemon asks
+for it, so that the visitor in the file never talks over an answer that real time would have let him wait for.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from voicebotd.audio.callback import Exchange
+from voicebotd.audio.input_file import InputFile
+from voicebotd.audio.options import AudioOptions
+from voicebotd.audio.ring import Samples
+from voicebotd.audio.sources import Latency, StreamFormat
+from voicebotd.errors import AudioError
+
+FAST_FACTOR = 10
+"""Ten times real time: a whole order faster, yet the voice activity detection of a small box keeps up."""
+_CATCH_UP_S = 0.1
+
+
+class FileSource:
+    def __init__(self, options: AudioOptions, *, resume_frame: int = 0) -> None:
+        if options.file is None:
+            raise AudioError("audio backend `file` needs an input file")
+        self._fast = options.file.pace == "fast"
+        self._file = InputFile(options.file.input, resume_frame=resume_frame)
+        self._resume_frame = resume_frame
+        self._block_frames = round(self._file.facts.rate_hz * options.block_ms / 1000)
+
+    def open(self, connect: Callable[[StreamFormat], Exchange]) -> Latency:
+        rate_hz = self._file.facts.rate_hz
+        form = StreamFormat(
+            input_name=self._file.name,
+            output_name="none (file)",
+            streams="file",
+            input_hz=rate_hz,
+            output_hz=rate_hz,
+        )
+        exchange = connect(form)
+        exchange.input_position = self._resume_frame
+        threading.Thread(target=self._run, args=(exchange,), name="file-clock", daemon=True).start()
+        return Latency(input_ms=0.0, output_ms=0.0)
+
+    def _run(self, exchange: Exchange) -> None:
+        """Tick once per block. The process ends with this thread in it; nothing waits for its end."""
+        ticker = threading.Event()  # never set: a wait is a sleep that is as exact and needs no other clock
+        period_s = self._block_frames / self._file.facts.rate_hz / (FAST_FACTOR if self._fast else 1)
+        out: Samples = np.empty(self._block_frames, dtype=np.int16)
+        due_s = time.monotonic()
+        while True:
+            ticker.wait(max(0.0, due_s - time.monotonic()))
+            due_s = max(due_s + period_s, time.monotonic() - _CATCH_UP_S)
+            if self._engine_keeps_up(exchange):
+                exchange.play(out)
+                exchange.record(self._next_block(exchange))
+
+    def _engine_keeps_up(self, exchange: Exchange) -> bool:
+        """A file loses nothing to a busy machine: its clock waits where a sound card's would run on."""
+        hungry = exchange.more_to_come and exchange.playback.readable < self._block_frames
+        return exchange.capture.free >= self._block_frames and not hungry
+
+    def _next_block(self, exchange: Exchange) -> Samples:
+        silence: Samples = np.zeros(self._block_frames, dtype=np.int16)
+        playing = exchange.more_to_come or exchange.playback.readable > 0
+        if exchange.input_ended or (self._fast and (playing or exchange.hold_input)):
+            return silence
+        try:
+            block = self._file.read(self._block_frames)
+        except AudioError as error:
+            # The audio process's stderr ends in the manager's ring, never on a terminal.
+            sys.stderr.write(f"{error}; what came before it counts as the whole\n")
+            block = silence[:0]
+        exchange.input_position += len(block)
+        silence[: len(block)] = block
+        exchange.input_ended = len(block) < self._block_frames
+        return silence

@@ -1,0 +1,62 @@
+"""Loudness: the input level in dBFS, and gain that changes without a click. Pure over arrays."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from voicebotd.audio.ring import Samples
+
+FLOOR_DBFS = -120.0
+_FULL_SCALE = 32768.0
+
+
+def db_to_factor(db: float) -> float:
+    return float(10 ** (db / 20))
+
+
+class LevelMeter:
+    """RMS of everything since it was last asked, in dB below a full-scale square wave."""
+
+    def __init__(self) -> None:
+        self._energy = 0.0
+        self._count = 0
+
+    def add(self, samples: Samples) -> None:
+        wide = samples.astype(np.float32)
+        self._energy += float(np.dot(wide, wide))
+        self._count += len(samples)
+
+    def take_dbfs(self) -> float:
+        """The level since the last call; -120 for digital silence or no samples at all."""
+        energy, count = self._energy, self._count
+        self._energy, self._count = 0.0, 0
+        if energy <= 0.0:
+            return FLOOR_DBFS
+        return max(FLOOR_DBFS, 10 * math.log10(energy / count / _FULL_SCALE**2))
+
+
+class Gain:
+    """Multiplies, saturating. A new factor is reached by a straight ramp over the next block."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._target = factor
+
+    def set(self, factor: float) -> None:
+        self._target = factor
+
+    def apply(self, samples: Samples) -> Samples:
+        if self._factor == self._target == 1.0:
+            return samples
+        ramp = np.linspace(self._factor, self._target, len(samples), dtype=np.float32)
+        if len(samples):
+            self._factor = self._target
+        return to_int16(samples * ramp)
+
+
+def to_int16(samples: npt.NDArray[np.float32]) -> Samples:
+    """Round to the nearest sample value; what is louder than full scale saturates instead of wrapping."""
+    return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)

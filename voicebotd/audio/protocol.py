@@ -1,0 +1,216 @@
+"""The messages between the daemon and its audio process: one datagram of a SOCK_SEQPACKET socketpair each.
+
+Audio travels behind a binary header, the rare control messages as JSON. Pure: bytes to messages and back; knows no
+socket. Anything malformed raises `AudioError`: both ends are ours and of one version, so it is a broken peer.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from voicebotd.audio.options import AudioOptions, FileOptions
+from voicebotd.errors import AudioError
+
+MAX_MESSAGE_BYTES = 65_536
+"""What a receiver reads at once; a SEQPACKET datagram that is longer would be cut."""
+EXIT_STREAM_ENDED = 3
+"""Exit status of the audio process when PortAudio says that a stream is over: the device or the server is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Base of everything that crosses the socket."""
+
+
+# --- Daemon to audio process -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust(Message):
+    """All settings that can change while the sound is open, every time, so that order and loss do not matter."""
+
+    muted: bool
+    volume_percent: int
+    input_gain_db: float
+    echo_control: str
+    hold_input: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open(Message):
+    """Open the sound, or try again. Answered by `Opened` or `OpenFailed`.
+
+    `epoch` numbers the present playout. A successor of a process that died resumes: it goes on at `resume_frame` of
+    an input file and at the end of its recordings.
+    """
+
+    options: AudioOptions
+    settings: Adjust
+    epoch: int
+    resume: bool
+    resume_frame: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(Message):
+    """The next samples of the playout."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush(Message):
+    """Silence now and forget what was queued; positions count from zero again, in `epoch`."""
+
+    epoch: int
+
+
+# --- Audio process to daemon -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured(Message):
+    """One microphone frame, and how far the playout is: 24 kHz samples handed to the device since `epoch` began.
+
+    `captured_at_s` is CLOCK_MONOTONIC (one clock for all processes) at the callback that had the frame's last sample.
+    """
+
+    captured_at_s: float
+    epoch: int
+    handed_samples: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Message):
+    input_name: str
+    output_name: str
+    streams: str
+    sample_rate_hz: int
+    input_latency_ms: float
+    output_latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFailed(Message):
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Message):
+    """Every 100 ms. The block counts prove that both callbacks live; all counts are since this process opened."""
+
+    input_blocks: int
+    output_blocks: int
+    input_frames: int
+    epoch: int
+    handed_samples: int
+    xruns: int
+    starved_blocks: int
+    dropped_capture_frames: int
+    drift_corrections: int
+    input_level_dbfs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flushed(Message):
+    """The playout before `epoch` is silent; `handed_samples` of it had been handed to the device."""
+
+    epoch: int
+    handed_samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputEnded(Message):
+    """The input file is at its end; every frame of it was sent before this."""
+
+
+# --- Bytes -----------------------------------------------------------------------------------------------------------
+
+_PLAY, _CAPTURED, _CONTROL = b"P", b"C", b"J"
+_CAPTURED_HEADER = struct.Struct("<dIQ")
+
+
+class _Control:
+    """How control messages look as JSON: their own name, and their fields."""
+
+    BY_NAME: ClassVar[dict[str, type[Message]]] = {
+        kind.__name__: kind for kind in (Open, Adjust, Flush, Opened, OpenFailed, Heartbeat, Flushed, InputEnded)
+    }
+    PLAIN: ClassVar[dict[str, tuple[type, ...]]] = {
+        "int": (int,),
+        "float": (int, float),
+        "str": (str,),
+        "bool": (bool,),
+    }
+
+
+def encode(message: Message) -> bytes:
+    """One message as one datagram, never empty (an empty datagram looks like the end of the stream)."""
+    if isinstance(message, Captured):
+        header = _CAPTURED_HEADER.pack(message.captured_at_s, message.epoch, message.handed_samples)
+        return _CAPTURED + header + message.pcm
+    if isinstance(message, Play):
+        return _PLAY + message.pcm
+    return _CONTROL + json.dumps({"message": type(message).__name__, **asdict(message)}).encode()
+
+
+def decode(data: bytes) -> Message:
+    """The message of one datagram. Raises `AudioError` for anything that `encode` cannot have written."""
+    kind, body = data[:1], data[1:]
+    if kind == _CAPTURED:
+        return _decode_captured(body)
+    if kind == _PLAY:
+        return Play(pcm=_whole_samples(body))
+    if kind == _CONTROL:
+        return _decode_control(body)
+    raise AudioError(f"audio message of unknown kind {kind!r}")
+
+
+def _decode_captured(body: bytes) -> Captured:
+    if len(body) < _CAPTURED_HEADER.size:
+        raise AudioError("audio message cut short")
+    captured_at_s, epoch, handed = _CAPTURED_HEADER.unpack_from(body)
+    pcm = _whole_samples(body[_CAPTURED_HEADER.size :])
+    return Captured(captured_at_s=captured_at_s, epoch=epoch, handed_samples=handed, pcm=pcm)
+
+
+def _whole_samples(pcm: bytes) -> bytes:
+    if len(pcm) % 2:
+        raise AudioError("audio message with half a sample")
+    return pcm
+
+
+def _decode_control(body: bytes) -> Message:
+    try:
+        values = json.loads(body)
+        kind = _Control.BY_NAME[values.pop("message")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AudioError(f"audio control message that is none: {error!r}") from None
+    if kind is Open:
+        values["options"] = _decode_options(values.get("options"))
+        values["settings"] = _decode_fields(Adjust, values.get("settings"))
+    return _decode_fields(kind, values)
+
+
+def _decode_options(values: Any) -> AudioOptions:
+    try:
+        file = values.pop("file")
+        return AudioOptions(file=None if file is None else FileOptions(**file), **values)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise AudioError(f"audio options that are none: {error!r}") from None
+
+
+def _decode_fields(kind: type[Message], values: Any) -> Message:
+    declared = {field.name: str(field.type) for field in fields(kind)}
+    if not isinstance(values, dict) or declared.keys() != values.keys():
+        raise AudioError(f"audio message {kind.__name__} that is none: {values!r}")
+    for name, type_name in declared.items():
+        allowed = _Control.PLAIN.get(type_name)
+        if allowed is not None and type(values[name]) not in allowed:
+            raise AudioError(f"audio message {kind.__name__} with {name} {values[name]!r}")
+    return kind(**values)

@@ -1,0 +1,158 @@
+"""What the engine thread does while sound is open: rings to messages, messages to rings.
+
+Messages in, messages out; the threads that call the exchange and the socket belong to others.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from voicebotd.audio.callback import Exchange
+from voicebotd.audio.gate import EchoStage, NoEchoControl, stage_for
+from voicebotd.audio.level import db_to_factor
+from voicebotd.audio.microphone import Microphone
+from voicebotd.audio.options import AudioOptions
+from voicebotd.audio.protocol import Adjust, Captured, Flushed, Heartbeat, InputEnded, Message
+from voicebotd.audio.recorder import Recorder
+from voicebotd.audio.ring import Ring
+from voicebotd.audio.sources import Latency, StreamFormat
+from voicebotd.audio.speaker import Speaker
+
+FADE_MS = 10
+"""Shorter clicks, longer is heard as a word going on."""
+RING_MS = 500
+"""How long the engine thread may stall before microphone audio is lost."""
+
+
+class Pump:
+    """One opened stream's worth of work. `wake` is called from the audio threads whenever there is some."""
+
+    def __init__(
+        self,
+        form: StreamFormat,
+        options: AudioOptions,
+        *,
+        epoch: int,
+        recorder: Recorder,
+        wake: Callable[[], None],
+    ) -> None:
+        self._tail_ms = options.echo_tail_ms
+        self._epoch = epoch
+        self._flushes: deque[int] = deque()
+        self._recorder = recorder
+        self._round_trip_ms = 0.0
+        self._echo_control = "none"
+        self._stage: EchoStage = NoEchoControl()
+        self._ended = False
+        self.exchange = Exchange(
+            capture=Ring(_frames(form.input_hz, RING_MS)),
+            playback=Ring(_frames(form.output_hz, RING_MS)),
+            far=Ring(_frames(form.output_hz, RING_MS)),
+            fade_frames=_frames(form.output_hz, FADE_MS),
+            wake=wake,
+        )
+        self._microphone = Microphone(input_hz=form.input_hz, output_hz=form.output_hz, block_ms=options.block_ms)
+        self._speaker = Speaker(
+            ring=self.exchange.playback,
+            output_hz=form.output_hz,
+            block_frames=_frames(form.output_hz, options.block_ms),
+        )
+
+    def opened(self, latency: Latency) -> None:
+        """The stream told its latency, which the echo stages count with."""
+        self._round_trip_ms = latency.input_ms + latency.output_ms
+        self._set_stage(self._echo_control)
+
+    def adjust(self, settings: Adjust) -> None:
+        self._microphone.muted = settings.muted
+        self._microphone.gain.set(db_to_factor(settings.input_gain_db))
+        self._speaker.volume.set(settings.volume_percent / 100)
+        self.exchange.hold_input = settings.hold_input
+        if settings.echo_control != self._echo_control:
+            self._set_stage(settings.echo_control)
+
+    def _set_stage(self, mode: str) -> None:
+        self._echo_control = mode
+        self._stage = stage_for(mode, tail_ms=self._tail_ms, round_trip_ms=self._round_trip_ms)
+
+    def play(self, pcm: bytes) -> None:
+        self._speaker.queue(pcm)
+
+    def flush(self, epoch: int) -> None:
+        """Ask the callback to fade out and drop; `work` answers when it has."""
+        self._speaker.drop_queue()
+        self._flushes.append(epoch)
+        if len(self._flushes) == 1:
+            self.exchange.flushes_wanted += 1
+
+    def work(self) -> list[Message]:
+        """Move everything that can be moved now."""
+        messages: list[Message] = []
+        if self._flushes and self.exchange.flushes_done == self.exchange.flushes_wanted:
+            messages += self._finish_flush()
+        if not self._flushes:
+            self.exchange.more_to_come = self._speaker.top_up()
+        # The end of a file is read before the ring that holds its last block, the far end after it: see Exchange.
+        ended = self.exchange.input_ended
+        messages += self._captured()
+        if ended and not self._ended:
+            self._ended = True
+            messages.append(InputEnded())
+        return messages
+
+    def _finish_flush(self) -> list[Message]:
+        """The first flush ended the playout there was; any that came meanwhile ended one that never began."""
+        handed = self._speaker.handed_samples(self.exchange.flushed_at_frames)
+        self._speaker.restart(self.exchange.flushed_at_frames)
+        self._epoch = self._flushes[-1]
+        answers: list[Message] = [Flushed(epoch=self._flushes.popleft(), handed_samples=handed)]
+        answers += [Flushed(epoch=epoch, handed_samples=0) for epoch in self._flushes]
+        self._flushes.clear()
+        return answers
+
+    def _captured(self) -> list[Message]:
+        captured_at_s = self.exchange.input_at_s
+        recorded = self.exchange.capture.read_all()
+        self._microphone.far.push(self.exchange.far.read_all())
+        if not len(recorded):
+            return []
+        self._microphone.push(recorded)
+        messages: list[Message] = []
+        handed = self._handed_samples()
+        for near, far in self._microphone.frames():
+            self._recorder.write(near, far)
+            pcm = self._stage.process(near, far).tobytes()
+            messages.append(Captured(captured_at_s=captured_at_s, epoch=self._epoch, handed_samples=handed, pcm=pcm))
+        return messages
+
+    def _handed_samples(self) -> int:
+        return self._speaker.handed_samples(self.exchange.handed_frames)
+
+    @property
+    def proven(self) -> bool:
+        """Both callbacks have run: the stream lives."""
+        return self.exchange.input_blocks > 0 and self.exchange.output_blocks > 0
+
+    def heartbeat(self, *, dropped_frames: int) -> Heartbeat:
+        """How things are; `dropped_frames` microphone frames did not fit into the socket."""
+        exchange = self.exchange
+        return Heartbeat(
+            input_blocks=exchange.input_blocks,
+            output_blocks=exchange.output_blocks,
+            input_frames=exchange.input_position,
+            epoch=self._epoch,
+            handed_samples=self._handed_samples(),
+            xruns=exchange.input_xruns + exchange.output_xruns,
+            starved_blocks=exchange.starved_blocks,
+            dropped_capture_frames=dropped_frames + exchange.lost_capture_blocks,
+            drift_corrections=self._microphone.far.corrections,
+            input_level_dbfs=round(self._microphone.meter.take_dbfs(), 1),
+        )
+
+    def close(self) -> None:
+        self._recorder.close()
+
+
+def _frames(rate_hz: int, duration_ms: int) -> int:
+    return round(rate_hz * duration_ms / 1000)
