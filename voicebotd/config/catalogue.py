@@ -145,12 +145,14 @@ def _number_words(schema: Mapping[str, Any]) -> str:
 
 
 def _nearest(name: str) -> str | None:
-    """The known key or section that `name` most resembles; a key's last part alone counts as resembling it."""
-    for known in keys():
-        if known.rpartition(".")[2] == name.rpartition(".")[2]:
-            return known
-    candidates = sorted((*keys(), *sections()))
-    return next(iter(get_close_matches(name, candidates, n=1, cutoff=0.6)), None)
+    """The known key or section that `name` most resembles, as a whole or in its last part."""
+    by_last_part = {known.rpartition(".")[2]: known for known in keys()}
+    last_part = name.rpartition(".")[2]
+    if last_part in by_last_part:
+        return by_last_part[last_part]
+    whole = get_close_matches(name, sorted((*keys(), *sections())), n=1, cutoff=0.6)
+    part = get_close_matches(last_part, sorted(by_last_part), n=1, cutoff=0.75)
+    return next(iter((*whole, *(by_last_part[each] for each in part))), None)
 
 
 def _at(tree: Mapping[str, Any], name: str) -> Any:
