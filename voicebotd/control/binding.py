@@ -35,8 +35,11 @@ class Binder:
         """Return an instance of the params dataclass. Raise RpcError -32602 naming key, value, range, nearest key."""
         named = self._by_name(params)
         problems: dict[str, str] = {}
+        bound = dict(named)
         try:
-            self._model.model_validate(named)
+            checked = self._model.model_validate(named)
+            # As converted: a whole number given for a float is a float from here on.
+            bound = {name: getattr(checked, name) for name in checked.model_fields_set}
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 problems.setdefault(
@@ -47,7 +50,7 @@ class Binder:
                 problems[name] = f"{name}: {_show(value)} is not {_expectation(self._fields[name])}"
         if problems:
             raise refusal("rpc.invalid_params", "Invalid params: " + "; ".join(problems.values()))
-        return self._params_type(**named)
+        return self._params_type(**bound)
 
     def _by_name(self, params: list[Any] | dict[str, Any] | None) -> dict[str, Any]:
         if isinstance(params, dict):
@@ -65,8 +68,10 @@ class Binder:
             return f"{name}: no such parameter ({self._nearest(name)})"
         if kind == "missing":
             return f"{name}: missing, {_expectation(self._fields[name])}"
-        place = f"{name}[{where[1]}]" if len(where) > 1 and isinstance(where[1], int) else name
-        return f"{place}: {_show(value)} is not {_expectation(self._fields[name])}"
+        field = self._fields[name]
+        if field.is_list and len(where) > 1:
+            return f"{name}[{where[1]}]: {_show(value)} is not one of {field.range_text}"
+        return f"{name}: {_show(value)} is not {_expectation(field)}"
 
     def _nearest(self, name: str) -> str:
         near = get_close_matches(name, self._fields, n=1)
@@ -81,7 +86,7 @@ _KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a n
 def _expectation(field: FieldSpec) -> str:
     """`a number, 0..1`, `one of user|system`, `a whole number or text`: what would have been right."""
     if field.choices:
-        return f"one of {field.range_text}"
+        return f"a list of {field.range_text}" if field.is_list else f"one of {field.range_text}"
     kinds = " or ".join(_KINDS.get(part, "an object") for part in without_none(field.type))
     limits = f"{field.range_text} {field.unit}".strip() if field.range_text else ""
     return f"{kinds}, {limits}" if limits else kinds

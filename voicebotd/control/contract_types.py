@@ -54,6 +54,10 @@ class FieldSpec:
     admin: bool
 
     @property
+    def is_list(self) -> bool:
+        return any(get_origin(part) is list for part in without_none(self.type))
+
+    @property
     def range_text(self) -> str:
         """`0..1`, `a|b|c` or nothing: the values allowed, as people read them."""
         if self.choices:

@@ -56,8 +56,7 @@ def parse(line: bytes) -> Message:
     try:
         document = _decode(line)
     except (ValueError, RecursionError) as error:
-        detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        return _fault("rpc.parse_error", "Parse error", detail)
+        return _fault("rpc.parse_error", "Parse error", _why(error))
     if not isinstance(document, list):
         return Message(parts=(_classify(document),))
     if not document:
@@ -71,8 +70,21 @@ def _fault(kind: str, message: str, detail: str) -> Message:
     return Message(parts=(Fault(error=refusal(kind, message, hint=detail)),))
 
 
+def _why(error: Exception) -> str:
+    """The parser's own wording changes with the version of Python; ours does not."""
+    match error:
+        case RecursionError():
+            return "nested too deep"
+        case json.JSONDecodeError():
+            return f"not JSON from character {error.pos + 1}"
+        case UnicodeDecodeError():
+            return f"not UTF-8 from byte {error.start + 1}"
+        case _:
+            return str(error)
+
+
 def _decode(line: bytes) -> Any:
-    """Raise ValueError (UnicodeDecodeError is one) or RecursionError for anything but plain, interoperable JSON."""
+    """Raise ValueError (or one of its kinds) or RecursionError for anything but plain, interoperable JSON."""
     document = json.loads(
         line.decode("utf-8"),
         object_pairs_hook=_object,
