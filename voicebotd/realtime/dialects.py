@@ -56,7 +56,7 @@ class Endpoint:
         Raises RealtimeError, not retryable, for a key that is missing or that no HTTP header can carry. The key is
         in no message.
         """
-        if self.dialect.key == "never" or (key is None and self.dialect.key == "optional"):
+        if self.dialect.key == "never" or (not key and self.dialect.key == "optional"):
             return {}
         if not key:
             raise RealtimeError(

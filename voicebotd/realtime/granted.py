@@ -7,11 +7,11 @@ what to do about it is somebody else's business. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isclose, isfinite
+from math import isclose
 from typing import Any, TypeGuard
 
 from voicebotd.conversation.events import Eagerness, SessionView, TurnDetection, TurnDetectionType
-from voicebotd.realtime.fields import JsonObject, as_whole, one_line, optional_nested, text
+from voicebotd.realtime.fields import EXACT_INT, JsonObject, as_whole, one_line, optional_nested, text
 from voicebotd.realtime.session import SessionConfig, reasons, wire, wire_turn_detection
 
 _TYPES: dict[Any, TurnDetectionType] = {"server_vad": "server_vad", "semantic_vad": "semantic_vad"}
@@ -84,7 +84,7 @@ def _short(value: object) -> str:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -EXACT_INT <= value <= EXACT_INT
 
 
 def _told_text(source: JsonObject, name: str, default: str) -> str:
