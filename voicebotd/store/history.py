@@ -99,10 +99,9 @@ class HistoryService(BaseService):
             while True:
                 await self._work.wait()
                 self._work.clear()
-                ending = self._stopping  # what was recorded before the end was asked for is still written
                 if self._connected:
                     await self._write_out()
-                if ending:
+                if self._stopping:
                     return
         finally:
             self._running = False
