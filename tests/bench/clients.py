@@ -88,13 +88,13 @@ class Box:
 
     def finish(self) -> Own:
         """Stop it and return what its streams reported."""
-        latency_ms = self.daemon.status()["audio"]["latency_ms"]
+        audio = self.daemon.status()["audio"]
         try:
             self.daemon.stop()
         finally:
             self.daemon.close()
             self._home.remove()
-        return Own(input_ms=latency_ms["input"], output_ms=latency_ms["output"])
+        return Own(input_ms=audio["input_latency_ms"], output_ms=audio["latency_ms"])
 
 
 def start(name: str, card: VirtualCard, url: str) -> Floor | Box:

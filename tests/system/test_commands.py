@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -112,10 +113,12 @@ def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(
 def test_talk_is_push_to_talk(daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float) -> None:
     daemon.ctl_ok("vad", "set", "type=none")
     try:
-        daemon.rpc.call("talk.begin")
-        card.say_it_all(speech.clip("visitor_goodbye"))
+        with ThreadPoolExecutor(1) as pool:
+            holding = pool.submit(daemon.ctl_ok, "talk", "--seconds", str(speech.seconds("visitor_goodbye") + 0.5))
+            daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "talk_began", 5, since_s=since_s)
+            card.say_it_all(speech.clip("visitor_goodbye"))
+            holding.result()
         assert server.sent("input_audio_buffer.speech_started", since_s=since_s) == []
-        daemon.rpc.call("talk.end")
         commit = server.wait_for_received("input_audio_buffer.commit", since_s=since_s)
         create = server.wait_for_received("response.create", since_s=since_s)
         assert commit.at_s <= create.at_s
