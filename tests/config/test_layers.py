@@ -191,3 +191,15 @@ def test_the_winner_of_a_key_that_nobody_says_is_its_default():
 
 def test_dotted_keys_become_maps_of_maps():
     assert ly.nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
+
+
+@pytest.mark.parametrize("device", [{}, {"audio.input_device": 3}, {"audio.input_device": "default"}])
+def test_the_file_back_end_needs_a_file(device):
+    (found,) = problems_of(ly.values_layer({"audio.backend": "file", **device}, "f"))
+    assert found.startswith("audio.input_device: ")
+    assert "allowed with audio.backend file: the path of a sound file" in found
+
+
+def test_the_file_back_end_with_a_file_is_well():
+    layer = ly.values_layer({"audio.backend": "file", "audio.input_device": "/x.wav"}, "f")
+    assert ly.resolve([layer]).settings.audio.backend == "file"

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from voicebotd.config import load as module
-from voicebotd.config.load import change, load, persist, to_persist
+from voicebotd.config.load import change, forget, load, persist, to_persist
 from voicebotd.errors import ConfigError
 
 THRESHOLD = "turn_detection.threshold"
@@ -248,6 +248,20 @@ def test_persisted_changes_are_private_and_leave_nothing_behind(box):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert yaml.safe_load(path.read_text()) == {"control": {"mode": "0600"}}
     assert os.listdir(path.parent) == ["overrides.yaml"]
+
+
+def test_a_persisted_value_can_be_forgotten(box):
+    path = box.state / "overrides.yaml"
+    persist(path, {THRESHOLD: 0.7, "turn_detection.silence_duration_ms": 600})
+    forget(path, [THRESHOLD, "log.level"])
+    assert yaml.safe_load(path.read_text()) == {"turn_detection": {"silence_duration_ms": 600}}
+    forget(path, ["turn_detection.silence_duration_ms"])
+    assert box.load().settings.turn_detection.silence_duration_ms == 1200
+
+
+def test_forgetting_what_was_never_persisted_touches_nothing(box):
+    forget(box.state / "overrides.yaml", [THRESHOLD])
+    assert os.listdir(box.state) == []
 
 
 def test_a_persisted_file_that_cannot_be_understood_is_left_alone(box):

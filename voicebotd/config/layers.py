@@ -171,9 +171,20 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
             else:
                 values[each.name] = value
                 sources[each.name] = each.source
+    problems.extend(_together(values, sources))
     if problems:
         raise ConfigError(problems)
     return Resolved(settings=Settings.model_validate(nested(values)), sources=sources)
+
+
+def _together(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
+    """The complaints about values that are right by themselves and wrong beside each other."""
+    name = "audio.input_device"
+    device = values.get(name, "default")
+    if values.get("audio.backend") != "file" or (isinstance(device, str) and device != "default"):
+        return []
+    message = f"{show(device)} is not allowed; allowed with audio.backend file: the path of a sound file"
+    return [Problem(key=name, message=message, source=sources[name])]
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,11 +127,30 @@ def persist(path: Path, values: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the file cannot be written, or what is there cannot be understood; it is left as it was.
     """
+    _write_persisted(path, {**_persisted(path), **values})
+
+
+def forget(path: Path, names: Iterable[str]) -> None:
+    """Take dotted keys out of the file of persisted changes; those that are not in it are no matter.
+
+    Raises ConfigError like `persist`.
+    """
+    dropped = frozenset(names)
+    before = _persisted(path)
+    after = {name: value for name, value in before.items() if name not in dropped}
+    if after != before:
+        _write_persisted(path, after)
+
+
+def _persisted(path: Path) -> dict[str, Any]:
     layer = _file_layer(path, required=False) or ly.Layer()
     if layer.problems:
         raise ConfigError(list(layer.problems))
-    tree = ly.nested({**{each.name: each.value for each in layer.assignments}, **values})
-    text = _OVERRIDES_HEADER + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    return {each.name: each.value for each in layer.assignments}
+
+
+def _write_persisted(path: Path, values: Mapping[str, Any]) -> None:
+    text = _OVERRIDES_HEADER + yaml.safe_dump(ly.nested(values), sort_keys=False, allow_unicode=True)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace_file(path, text.encode())

@@ -178,8 +178,8 @@ class Audio(Section):
     """The sound card."""
 
     backend: Literal["portaudio", "file"] = _key("portaudio", "restart")
-    """`portaudio` is the sound card. `file` needs none: it plays the file `input_device` into the microphone and
-    writes what would be heard to the WAV file `output_device`."""
+    """`portaudio` is the sound card. `file` needs none: it plays the sound file whose path is `input_device` into the
+    microphone and writes what would be heard to the WAV file whose path is `output_device` (`default`: nowhere)."""
     input_device: Device = _key("default", "restart")
     """Microphone: `default`, an index or a part of the name as `voicebotctl devices` lists them."""
     output_device: Device = _key("default", "restart")
