@@ -70,6 +70,9 @@ def build(
         watch(event)
         manager.post(event)
 
+    def hear(pcm: bytes) -> None:
+        manager.hear(pcm)
+
     link = OpenAIService(
         endpoint_of(config.settings),
         session_of(config),
@@ -79,7 +82,7 @@ def build(
         log=structlog.get_logger("link"),
         timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
     )
-    audio = AudioManager(options, on_event=post, on_capture=lambda pcm: manager.hear(pcm))
+    audio = AudioManager(options, on_event=post, on_capture=hear)
     core = Conversation(policy or policy_of(config))
     manager = ConversationManager(core, link=link, audio=audio, publish=publish, record=record)
     return Stack(audio=audio, link=link, manager=manager)

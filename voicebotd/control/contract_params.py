@@ -60,7 +60,7 @@ class VadSetParams:
         default=None, metadata=doc("audio kept from before speech began", minimum=0, maximum=5000, unit="ms")
     )
     silence_duration_ms: int | None = field(
-        default=None, metadata=doc("silence that ends a turn (server_vad)", minimum=0, maximum=10_000, unit="ms")
+        default=None, metadata=doc("silence that ends a turn (server_vad)", minimum=100, maximum=10_000, unit="ms")
     )
     idle_timeout_ms: int | None = field(
         default=None,
@@ -115,7 +115,7 @@ class FileProcessParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryListParams:
     limit: int = field(default=20, metadata=doc("at most so many, newest first", minimum=1, maximum=1000))
-    before: float | None = field(default=None, metadata=doc("only those that began before this time", unit="Unix s"))
+    before: str | None = field(default=None, metadata=doc("only those that began before this conversation id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

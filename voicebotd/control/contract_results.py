@@ -49,6 +49,9 @@ class AudioStatus:
     muted: bool = field(metadata=doc("the microphone is muted"))
     volume_percent: int = field(default=100, metadata=doc("loudness of the assistant", unit="%"))
     reason: str = field(default="", metadata=doc("why the audio is not running"))
+    input_latency_ms: float | None = field(default=None, metadata=doc("input latency of the stream", unit="ms"))
+    echo_control_why: str = field(default="", metadata=doc("why this rung was chosen"))
+    underruns: int = field(default=0, metadata=doc("times that a reply had to wait for its own audio"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ class MessageSent:
 class ResponseRequested:
     response_id: str = field(metadata=doc("the response"))
     text: str | None = field(default=None, metadata=doc("what it says (with wait)"))
+    status: str | None = field(default=None, metadata=doc("completed, cancelled, failed or incomplete (with wait)"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +175,6 @@ class Device:
     input_channels: int = field(metadata=doc("0: not a microphone"))
     output_channels: int = field(metadata=doc("0: not a loudspeaker"))
     default_sample_rate_hz: int = field(metadata=doc("the device's own rate", unit="Hz"))
-    sample_rates_hz: list[int] = field(default_factory=list, metadata=doc("rates it is known to take", unit="Hz"))
     selected: bool = field(default=False, metadata=doc("in use"))
 
 
@@ -199,6 +202,7 @@ class AudioVolume:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     talking: bool = field(metadata=doc("the talk key is held"))
+    committed: bool = field(default=False, metadata=doc("what was said was long enough to be a turn"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ TurnDetectionType = Literal["server_vad", "semantic_vad", "none"]
 Eagerness = Literal["auto", "low", "medium", "high"]
 Modality = Literal["audio", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-Pace = Literal["realtime", "fast"]
+Pace = Literal["real_time", "fast"]
 
 
 def doc(

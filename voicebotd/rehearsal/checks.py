@@ -7,7 +7,6 @@ A check takes a value and its dotted path and returns the value, or raises `Refu
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -46,7 +45,7 @@ def audio(value: Any, path: str) -> bytes:
     """Base64 of s16le samples; the one check that returns something else than it was given: the bytes."""
     try:
         pcm = base64.b64decode(text()(value, path), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise invalid(path, "expected base64 audio.") from error
     if len(pcm) % 2:
         raise invalid(path, "expected whole 16-bit samples.")

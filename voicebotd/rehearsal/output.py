@@ -144,7 +144,7 @@ def spoken_pieces(line: Line) -> list[Piece]:
     words = _words(line.text)
     return [
         Piece(
-            text="".join(words[len(words) * index // count : len(words) * (index + 1) // count]),
+            text="".join(words[-(-len(words) * index // count) : -(-len(words) * (index + 1) // count)]),
             pcm=line.pcm[index * size : (index + 1) * size],
         )
         for index in range(count)

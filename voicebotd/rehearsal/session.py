@@ -193,10 +193,12 @@ class Session:
     # --- The client's events (checked; each raises Refusal before it changes anything) -------------------------------
 
     def _on_session_update(self, event: dict[str, Any], _now_s: float) -> None:
-        update = event["session"]
-        self._settings = apply_update(self._settings, update, voice_locked=self._responses.voice_locked)
-        if "turn_detection" in update.get("audio", {}).get("input", {}):
-            self._policy = turn_policy(self._settings)
+        self._settings = apply_update(
+            self._settings, event["session"], voice_locked=self._responses.voice_locked
+        )
+        policy = turn_policy(self._settings)
+        if policy != self._policy:
+            self._policy = policy
             self._detector.forget()
         self._outbox.emit("session.updated", session=self._settings)
 

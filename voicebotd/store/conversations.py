@@ -5,7 +5,9 @@ Owns the two repositories and what a later version of the same record may not er
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +42,15 @@ class TurnRepository(SqlRepository[TurnRecord]):
     key = ("conversation_id", "item_id")
     order = "conversation_id, number"
     on_save = _times("turns")
+
+    async def count(self, conversation_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many turns each of these conversations has; those without any are left out."""
+        rows = await self._database.fetch(
+            "SELECT conversation_id, count(*) AS turns FROM turns"
+            " WHERE conversation_id IN (SELECT value FROM json_each(:ids)) GROUP BY conversation_id",
+            {"ids": json.dumps(list(conversation_ids))},
+        )
+        return {row["conversation_id"]: row["turns"] for row in rows}
 
     async def of_conversation(self, conversation_id: str) -> list[TurnRecord]:
         """Return all turns of one conversation in the order in which they began."""

@@ -1,0 +1,7 @@
+"""`python -m voicebotd`."""
+
+import sys
+
+from voicebotd.cli import main
+
+sys.exit(main())

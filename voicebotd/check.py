@@ -1,0 +1,56 @@
+"""`voicebotd --check`: what is wrong beyond the configuration's own rules. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from voicebotd.assembly import endpoint_of
+from voicebotd.config.credentials import find_api_key
+from voicebotd.config.load import LoadedConfig
+from voicebotd.config.paths import database_path, socket_path
+from voicebotd.errors import ConfigError, Problem
+from voicebotd.realtime.dialects import DIALECTS, KEY_SOURCES
+
+
+def problems(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
+    """Return everything that would keep the daemon from working as configured."""
+    return [*_service(loaded), *_key(loaded, environ, cwd), *_directories(loaded)]
+
+
+def _service(loaded: LoadedConfig) -> list[Problem]:
+    if loaded.settings.service.provider == "rehearsal":
+        return []
+    try:
+        endpoint_of(loaded.settings)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def _key(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
+    try:
+        found = find_api_key(environ, cwd)
+    except ConfigError as error:
+        return error.problems
+    if found is None and DIALECTS[loaded.settings.service.provider].key == "required":
+        return [Problem(key="API key", message="there is none", hint=f"put one in {KEY_SOURCES}")]
+    return []
+
+
+def _directories(loaded: LoadedConfig) -> list[Problem]:
+    wanted = {"control.socket": socket_path(loaded.settings, loaded.paths).parent}
+    if loaded.settings.history.enabled:
+        wanted["history.path"] = database_path(loaded.settings, loaded.paths).parent
+    return [
+        Problem(key=key, message=f"{directory} cannot be written to")
+        for key, directory in wanted.items()
+        if not _usable(directory)
+    ]
+
+
+def _usable(directory: Path) -> bool:
+    """Whether the directory can be used or, where it is missing, be made."""
+    existing = next(place for place in (directory, *directory.parents) if place.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

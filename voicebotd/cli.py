@@ -1,0 +1,139 @@
+"""The command line of `voicebotd`: arguments in, exit code out.
+
+Owns the exit codes of contract.md §1. Everything heavy is imported after the arguments are known to be good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import IntEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voicebotd.errors import AudioError, ConfigError, VoicebotError
+
+if TYPE_CHECKING:
+    from voicebotd.config.load import LoadedConfig
+    from voicebotd.control.contract_results import FileDocument
+
+
+class Exit(IntEnum):
+    """sysexits.h where it has a number; systemd must not restart on CONFIG."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    CONFIG = 78
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; return the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        loaded = _load(arguments)
+        if arguments.check:
+            return _check(loaded)
+        _set_up_logging(loaded)
+        if arguments.audio_file is not None:
+            return asyncio.run(_process(loaded, arguments))
+        return asyncio.run(_serve(loaded, arguments))
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(str(problem))
+        return Exit.CONFIG
+    except VoicebotError as error:
+        _complain(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
+        return Exit.FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voicebotd",
+        description="Voice-assistant daemon: holds a spoken conversation over the OpenAI Realtime API.",
+        epilog="exit codes: 0 ok, 1 failure, 2 usage or an unusable audio file, 78 configuration",
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration file in place of the usual one")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="set one key; beats all files")
+    parser.add_argument("--socket", metavar="PATH", help="control socket in place of the usual one")
+    parser.add_argument("--rehearse", action="store_true", help="talk to the built-in server: no key, no network")
+    parser.add_argument("--check", action="store_true", help="check the configuration and the key, then exit")
+    parser.add_argument("--version", action="version", version=f"voicebotd {version('voicebotd')}")
+    files = parser.add_argument_group("one conversation with a file as the microphone")
+    files.add_argument("--audio-file", metavar="IN", help="WAV, FLAC, OGG or MP3 at any rate; no sound card is used")
+    files.add_argument("--output", metavar="OUT.wav", help="write what the loudspeaker would have played")
+    files.add_argument("--json", action="store_true", help="print one JSON document: turns, calls, usage, timings")
+    return parser
+
+
+def _load(arguments: argparse.Namespace) -> LoadedConfig:
+    from voicebotd.config.load import load  # noqa: PLC0415
+
+    words = list(arguments.set)
+    if arguments.rehearse:
+        words.append("service.provider=rehearsal")
+    if arguments.socket is not None:
+        words.append(f"control.socket={arguments.socket}")
+    return load(environ=os.environ, cwd=Path.cwd(), config_file=arguments.config, set_words=words)
+
+
+def _set_up_logging(loaded: LoadedConfig) -> None:
+    from voicebotd.config.credentials import find_api_key  # noqa: PLC0415
+    from voicebotd.system import logging  # noqa: PLC0415
+
+    try:
+        key = find_api_key(os.environ, Path.cwd())
+    except ConfigError:
+        key = None  # the link says why, and tries again: a box with a wrong key file stays up
+    settings = loaded.settings.log
+    logging.setup(level=settings.level, format=settings.format, secrets=[key.secret] if key else [])
+
+
+def _check(loaded: LoadedConfig) -> int:
+    from voicebotd.check import problems  # noqa: PLC0415
+
+    found = problems(loaded, os.environ, Path.cwd())
+    if found:
+        raise ConfigError(found)
+    print("the configuration is good")  # noqa: T201
+    return Exit.OK
+
+
+async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
+    from voicebotd.daemon import Daemon, rehearsal  # noqa: PLC0415
+
+    async with rehearsal(loaded) as config:
+        await Daemon(config, load_again=lambda: _load(arguments)).run()
+    return Exit.OK
+
+
+async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
+    from voicebotd.daemon import rehearsal  # noqa: PLC0415
+    from voicebotd.file_conversation import hold  # noqa: PLC0415
+
+    try:
+        async with rehearsal(loaded) as config:
+            document = await hold(config, arguments.audio_file, output_path=arguments.output)
+    except AudioError as error:
+        _complain(error.message)
+        return Exit.USAGE
+    print(json.dumps(asdict(document), ensure_ascii=False) if arguments.json else _transcript(document))  # noqa: T201
+    return Exit.OK
+
+
+def _transcript(document: FileDocument) -> str:
+    lines = [
+        f"{turn.role}: {turn.heard_text or '(no transcript)'}{' [interrupted]' if turn.interrupted else ''}"
+        for turn in document.turns
+    ]
+    return "\n".join(lines) or "nobody said anything"
+
+
+def _complain(message: str) -> None:
+    print(f"voicebotd: {message}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,67 @@
+"""What the handlers may reach of the daemon, and how its refusals become JSON-RPC errors.
+
+Owns the `Box`. Knows no method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from voicebotd.audio.manager import AudioManager
+from voicebotd.control.contract_results import FileDocument
+from voicebotd.control.jsonrpc import refusal
+from voicebotd.control.tuning import Outcome, Tuning
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.manager import ConversationManager
+from voicebotd.errors import CommandRefusedError
+from voicebotd.realtime.service import OpenAIService
+from voicebotd.service import Health
+from voicebotd.store.conversations import ConversationRepository, TurnRepository
+
+Answer = TypeVar("Answer")
+ProcessFile = Callable[[int, str | None, Literal["real_time", "fast"] | None], Awaitable[FileDocument]]
+"""(open file, path of the WAV to write, pace) → what was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repositories:
+    """What is read of the history."""
+
+    conversations: ConversationRepository
+    turns: TurnRepository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The running daemon, as its handlers see it."""
+
+    manager: ConversationManager
+    audio: AudioManager
+    link: OpenAIService
+    tuning: Tuning
+    history: Repositories | None
+    """None: no history is kept."""
+    process_file: ProcessFile
+    health: Callable[[], Mapping[str, Health]]
+    rung_why: str
+    """Why the rung of the echo ladder in use was chosen."""
+    version: str
+    started_at_s: float
+    """On the monotonic clock."""
+
+    async def command(self, make: Callable[[int], ev.Command]) -> dict[str, Any]:
+        """Ask the conversation. Raises RpcError where it refuses."""
+        return await self.refusing(self.manager.command(make))
+
+    async def tune(self, values: Mapping[str, Any], *, persistent: bool) -> Outcome:
+        """Change the configuration in force. Raises ConfigError, or RpcError where the service refuses."""
+        return await self.refusing(self.tuning.set(values, persistent=persistent))
+
+    async def refusing(self, asked: Awaitable[Answer]) -> Answer:
+        """Await what asks the conversation for something, its refusal made an answer for the client."""
+        try:
+            return await asked
+        except CommandRefusedError as refused:
+            raise refusal(refused.kind, refused.message, hint=refused.hint, retryable=refused.retryable) from refused

@@ -1,0 +1,83 @@
+"""conversation.*, message.send, response.*, talk.*: what is asked of the conversation itself."""
+
+from __future__ import annotations
+
+import uuid
+
+from voicebotd.control.caller import Caller
+from voicebotd.control.contract_params import (
+    ConversationStartParams,
+    MessageSendParams,
+    NoParams,
+    ResponseRequestParams,
+)
+from voicebotd.control.contract_results import (
+    ConversationStarted,
+    ConversationStopped,
+    ConversationSummary,
+    MessageSent,
+    ResponseInterrupted,
+    ResponseRequested,
+    Talk,
+)
+from voicebotd.control.dispatcher import Handler
+from voicebotd.control.handlers.box import Box
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.states import State
+
+
+def conversation_handlers(box: Box) -> dict[str, Handler]:
+    """Return the handlers of these methods, for the `Dispatcher`."""
+
+    async def start(params: ConversationStartParams, _caller: Caller) -> ConversationStarted:
+        # A profile must not be changed by a start that is refused; the race with another start is the core's to judge.
+        if params.profile is not None and box.manager.snapshot().state is State.OFF:
+            await box.tune({"conversation.profile": params.profile}, persistent=False)
+        result = await box.command(
+            lambda number: ev.StartConversation(
+                request_id=number,
+                conversation_id=uuid.uuid4().hex,
+                greeting=params.greeting,
+                instructions=params.instructions,
+            )
+        )
+        return ConversationStarted(**result)
+
+    async def stop(_params: NoParams, _caller: Caller) -> ConversationStopped:
+        summary = await box.command(lambda number: ev.StopConversation(request_id=number))
+        return ConversationStopped(summary=ConversationSummary(**summary))
+
+    async def send(params: MessageSendParams, _caller: Caller) -> MessageSent:
+        result = await box.command(
+            lambda number: ev.SendMessage(request_id=number, text=params.text, role=params.role, respond=params.respond)
+        )
+        return MessageSent(**result)
+
+    async def respond(params: ResponseRequestParams, _caller: Caller) -> ResponseRequested:
+        result = await box.command(
+            lambda number: ev.RequestResponse(
+                request_id=number, instructions=params.instructions, output=params.output, wait=params.wait
+            )
+        )
+        return ResponseRequested(**result)
+
+    async def interrupt(_params: NoParams, _caller: Caller) -> ResponseInterrupted:
+        return ResponseInterrupted(**await box.command(lambda number: ev.InterruptResponse(request_id=number)))
+
+    async def talk_begin(_params: NoParams, _caller: Caller) -> Talk:
+        await box.command(lambda number: ev.TalkBegin(request_id=number))
+        return Talk(talking=True)
+
+    async def talk_end(_params: NoParams, _caller: Caller) -> Talk:
+        result = await box.command(lambda number: ev.TalkEnd(request_id=number))
+        return Talk(talking=False, committed=result["committed"])
+
+    return {
+        "conversation.start": start,
+        "conversation.stop": stop,
+        "message.send": send,
+        "response.request": respond,
+        "response.interrupt": interrupt,
+        "talk.begin": talk_begin,
+        "talk.end": talk_end,
+    }

@@ -1,0 +1,122 @@
+"""status.get: on one screen, what the box does, what is wrong with it, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from voicebotd.control.caller import Caller
+from voicebotd.control.contract_params import NoParams
+from voicebotd.control.contract_results import (
+    AudioStatus,
+    ConversationStatus,
+    HealthStatus,
+    LinkStatus,
+    Status,
+    UsageStatus,
+    VadSettings,
+)
+from voicebotd.control.dispatcher import Handler
+from voicebotd.control.handlers.box import Box
+from voicebotd.conversation.core import Snapshot
+from voicebotd.conversation.states import LIVE
+
+_SILENT_DBFS = -119.0
+"""Below this a microphone delivers only zeros: muted in its mixer, or not a microphone."""
+
+
+def status_handlers(box: Box) -> dict[str, Handler]:
+    """Return the handler of the method, for the `Dispatcher`."""
+
+    async def get(_params: NoParams, _caller: Caller) -> Status:
+        return describe(box)
+
+    return {"status.get": get}
+
+
+def describe(box: Box) -> Status:
+    """The whole status, from what every part says of itself."""
+    snapshot = box.manager.snapshot()
+    audio = box.audio.status
+    health = box.health()
+    sick = [one for one in health.values() if not one.ok]
+    running = audio.state == "running"
+    live = snapshot.state in LIVE
+    push_to_talk = snapshot.turn_detection["type"] == "none" and not snapshot.talking
+    return Status(
+        state=str(snapshot.state),
+        reason="; ".join(one.reason for one in sick),
+        uptime_s=round(time.monotonic() - box.started_at_s, 1),
+        conversation=_conversation(snapshot),
+        link=_link(box),
+        audio=_audio(box),
+        vad=VadSettings(**(snapshot.confirmed or snapshot.turn_detection)),
+        tools=[],
+        usage=UsageStatus(today_usd=None, session_usd=None, tokens=snapshot.tokens),
+        health={
+            name: HealthStatus(ok=one.ok, state=one.state, reason=one.reason, hint=one.hint)
+            for name, one in health.items()
+        },
+        listening=live and running and not audio.muted and not push_to_talk,
+        hears=running and not audio.muted and audio.input_level_dbfs > _SILENT_DBFS,
+        speaks=running and audio.volume_percent > 0,
+        profile=box.tuning.loaded.settings.conversation.profile,
+        hints=_hints(box, snapshot, [one.hint for one in sick if one.hint]),
+        version=box.version,
+        pid=os.getpid(),
+    )
+
+
+def _conversation(snapshot: Snapshot) -> ConversationStatus | None:
+    if snapshot.conversation_id is None:
+        return None
+    ago_s = time.monotonic() - snapshot.started_at_s
+    return ConversationStatus(
+        id=snapshot.conversation_id, started_at=round(time.time() - ago_s, 3), turns=snapshot.turns
+    )
+
+
+def _link(box: Box) -> LinkStatus:
+    link = box.link.status
+    return LinkStatus(
+        state=link.state,
+        provider=link.provider,
+        model=link.model,
+        session_age_s=None if link.session_age_s is None else round(link.session_age_s, 1),
+        rollovers=0,
+        last_error=link.last_error or None,
+        retry_in_s=None if link.retry_in_s is None else round(link.retry_in_s, 1),
+        reconnects=link.reconnects,
+    )
+
+
+def _audio(box: Box) -> AudioStatus:
+    audio = box.audio.status
+    running = audio.state == "running"
+    return AudioStatus(
+        state=audio.state,
+        input=audio.input,
+        output=audio.output,
+        streams=audio.streams,
+        sample_rate_hz=audio.sample_rate_hz or None,
+        latency_ms=round(audio.output_latency_ms, 1) if running else None,
+        input_latency_ms=round(audio.input_latency_ms, 1) if running else None,
+        echo_control=audio.echo_control,
+        echo_control_why=box.rung_why,
+        xruns=audio.xruns,
+        underruns=audio.underruns,
+        respawns=audio.respawns,
+        input_level_dbfs=round(audio.input_level_dbfs, 1) if running else None,
+        muted=audio.muted,
+        volume_percent=audio.volume_percent,
+        reason=audio.reason,
+    )
+
+
+def _hints(box: Box, snapshot: Snapshot, remedies: list[str]) -> list[str]:
+    hints = list(remedies)
+    if snapshot.conversation_id is None:
+        hints.append("no conversation runs: voicebotctl start begins one")
+    if box.audio.status.muted:
+        hints.append("the microphone is muted: voicebotctl unmute")
+    return hints

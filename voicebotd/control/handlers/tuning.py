@@ -1,0 +1,132 @@
+"""instructions.*, vad.*, config.*, log.level: what holds until somebody changes it again."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from voicebotd.config.catalogue import applies, flatten, unknown
+from voicebotd.config.layers import INSTRUCTIONS_KEY
+from voicebotd.config.reload import Change
+from voicebotd.control.caller import Caller
+from voicebotd.control.contract_params import (
+    ConfigGetParams,
+    ConfigSetParams,
+    InstructionsClearParams,
+    InstructionsSetParams,
+    LogLevelParams,
+    NoParams,
+    VadSetParams,
+)
+from voicebotd.control.contract_results import Config, ConfigValue, Instructions, LogLevelSet, Vad, VadSettings
+from voicebotd.control.dispatcher import Handler
+from voicebotd.control.handlers.box import Box
+from voicebotd.control.jsonrpc import refusal
+from voicebotd.conversation import events as ev
+from voicebotd.errors import ConfigError
+from voicebotd.system.logging import set_level
+
+_NEVER_MS = 0
+"""What a client writes for "no idle timeout": null means "leave it alone"."""
+
+
+def tuning_handlers(box: Box) -> dict[str, Handler]:
+    """Return the handlers of these methods, for the `Dispatcher`."""
+    return {**_instructions(box), **_vad(box), **_config(box), "log.level": _log_level}
+
+
+async def _log_level(params: LogLevelParams, _caller: Caller) -> LogLevelSet:
+    set_level(params.level)
+    return LogLevelSet(level=params.level)
+
+
+def _instructions(box: Box) -> dict[str, Handler]:
+    def current(*, persisted: bool = False) -> Instructions:
+        snapshot = box.manager.snapshot()
+        text, mode = snapshot.runtime_instructions or (None, "append")
+        return Instructions(effective=snapshot.instructions, runtime=text, mode=mode, persisted=persisted)
+
+    async def instruct(text: str | None, mode: Any = "append") -> None:
+        await box.command(lambda number: ev.SetInstructions(request_id=number, text=text, mode=mode))
+
+    async def get(_params: NoParams, _caller: Caller) -> Instructions:
+        return current(persisted="overrides.yaml" in box.tuning.loaded.sources[INSTRUCTIONS_KEY])
+
+    async def set_(params: InstructionsSetParams, _caller: Caller) -> Instructions:
+        if not params.persist:
+            await instruct(params.text, params.mode)
+            return current()
+        # What is kept becomes the configured text, so that it is neither lost nor said twice after a restart.
+        configured = box.tuning.loaded.instructions
+        text = params.text if params.mode == "replace" else f"{configured}\n\n{params.text}"
+        await box.tune({INSTRUCTIONS_KEY: text}, persistent=True)
+        await instruct(None)
+        return current(persisted=True)
+
+    async def clear(params: InstructionsClearParams, _caller: Caller) -> Instructions:
+        await instruct(None)
+        if params.persist:
+            await box.refusing(box.tuning.forget_instructions())
+        return current()
+
+    return {"instructions.get": get, "instructions.set": set_, "instructions.clear": clear}
+
+
+def _vad(box: Box) -> dict[str, Handler]:
+    def current(applied: str | None = None) -> Vad:
+        snapshot = box.manager.snapshot()
+        effective = snapshot.confirmed
+        return Vad(
+            requested=VadSettings(**snapshot.turn_detection),
+            effective=VadSettings(**effective) if effective is not None else None,
+            applied="live" if (applied or ("live" if effective else "next_session")) == "live" else "next_session",
+            profile=box.tuning.loaded.settings.conversation.profile,
+        )
+
+    async def get(_params: NoParams, _caller: Caller) -> Vad:
+        return current()
+
+    async def set_(params: VadSetParams, _caller: Caller) -> Vad:
+        names = {field.name for field in fields(params)} - {"profile", "persist"}
+        given = {name: getattr(params, name) for name in names if getattr(params, name) is not None}
+        if given.get("idle_timeout_ms") == _NEVER_MS:
+            given["idle_timeout_ms"] = None
+        values: dict[str, Any] = {f"turn_detection.{name}": value for name, value in given.items()}
+        if params.profile is not None:
+            values["conversation.profile"] = params.profile
+        if not values:
+            raise refusal(
+                "rpc.invalid_params", "vad.set: nothing to set", hint=f"give one of {', '.join(sorted(names))}"
+            )
+        outcome = await box.tune(values, persistent=params.persist)
+        return current(outcome.vad["applied"] if outcome.vad else None)
+
+    return {"vad.get": get, "vad.set": set_}
+
+
+def _config(box: Box) -> dict[str, Handler]:
+    async def get(params: ConfigGetParams, _caller: Caller) -> Config:
+        loaded = box.tuning.loaded
+        values = {
+            name: ConfigValue(value=value, source=loaded.sources[name], applied=applies(name))
+            for name, value in flatten(loaded.settings).items()
+            if params.key is None or name == params.key or name.startswith(f"{params.key}.")
+        }
+        if not values:
+            assert params.key is not None
+            raise ConfigError([unknown(params.key, "rpc")])
+        return Config(values=values)
+
+    async def set_(params: ConfigSetParams, _caller: Caller) -> Config:
+        return _changed((await box.tune(params.values, persistent=params.persist)).changes)
+
+    async def reload(_params: NoParams, _caller: Caller) -> Config:
+        return _changed((await box.refusing(box.tuning.reload())).changes)
+
+    return {"config.get": get, "config.set": set_, "config.reload": reload}
+
+
+def _changed(changes: list[Change]) -> Config:
+    return Config(
+        values={each.key: ConfigValue(value=each.new, source=each.source, applied=each.applied) for each in changes}
+    )

@@ -1,0 +1,294 @@
+"""The composition root: builds every part, runs them in one TaskGroup, and stops them in order.
+
+Owns signals, start-up and shutdown. READY means: control socket, database and audio manager are up; the service in the
+cloud may be unreachable for hours without the box being broken. Decides nothing about conversations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import structlog
+
+from voicebotd import file_conversation
+from voicebotd.assembly import audio_options_of, build, endpoint_of, rung_of, session_of
+from voicebotd.config.load import LoadedConfig, change
+from voicebotd.config.paths import database_path, socket_path
+from voicebotd.control.contract_results import FileDocument
+from voicebotd.control.dispatcher import Dispatcher
+from voicebotd.control.events import EventHub
+from voicebotd.control.handlers.audio import audio_handlers
+from voicebotd.control.handlers.box import Box, Repositories
+from voicebotd.control.handlers.conversation import conversation_handlers
+from voicebotd.control.handlers.files import file_handlers
+from voicebotd.control.handlers.history import history_handlers
+from voicebotd.control.handlers.status import describe, status_handlers
+from voicebotd.control.handlers.tuning import tuning_handlers
+from voicebotd.control.listener import ControlSocket, open_control_socket
+from voicebotd.control.meta import meta_handlers
+from voicebotd.control.server import ControlServer
+from voicebotd.control.tuning import Tuning
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.errors import CommandRefusedError, ConfigError, Problem
+from voicebotd.realtime.dialects import is_loopback
+from voicebotd.service import Health
+from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.database import Database
+from voicebotd.store.faults import StoreError
+from voicebotd.store.history import HistoryService, HistorySettings
+from voicebotd.system.logging import set_level
+from voicebotd.system.notify import Notifier
+
+log = structlog.get_logger("daemon")
+VERSION = version("voicebotd")
+GOODBYE_S = 1.0
+"""How long a conversation may take to end before everything else does; SIGTERM promises five seconds in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The database and its writer; absent where nothing is to be kept."""
+
+    database: Database
+    writer: HistoryService
+
+    @property
+    def repositories(self) -> Repositories:
+        return Repositories(conversations=ConversationRepository(self.database), turns=TurnRepository(self.database))
+
+
+class Daemon:
+    """One daemon, from its configuration to its end. `load_again` reads the configuration as it was read at first."""
+
+    def __init__(self, loaded: LoadedConfig, *, load_again: Callable[[], LoadedConfig]) -> None:
+        self._loaded = loaded
+        self._started_at_s = time.monotonic()
+        self._notifier = Notifier.from_environment(os.environ)
+        self._hub = EventHub()
+        self._stop = asyncio.Event()
+        self._history = self._open_history()
+        self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record)
+        self._tuning = Tuning(
+            loaded,
+            manager=self._stack.manager,
+            load_again=load_again,
+            live={"audio.volume_percent": self._stack.audio.set_volume, "log.level": set_level},
+            reconnect=lambda after: self._stack.link.reconfigure(endpoint_of(after.settings), session_of(after)),
+        )
+        self._box = Box(
+            manager=self._stack.manager,
+            audio=self._stack.audio,
+            link=self._stack.link,
+            tuning=self._tuning,
+            history=self._history.repositories if self._history else None,
+            process_file=self._process_file,
+            health=self._health,
+            rung_why=rung_of(loaded.settings).why,
+            version=VERSION,
+            started_at_s=self._started_at_s,
+        )
+
+    async def run(self) -> None:
+        """Live until a signal.
+
+        Raises ConfigError for a database of a later version or a socket that cannot be, VoicebotError where another
+        daemon runs already.
+        """
+        settings = self._loaded.settings
+        path = socket_path(settings, self._loaded.paths)
+        listening = open_control_socket(path, mode=settings.control.mode, group=settings.control.group)
+        try:
+            await self._open_database()
+            await self._live(listening)
+        finally:
+            listening.close()
+            if self._history is not None:
+                await self._history.database.close()
+
+    async def _live(self, listening: ControlSocket) -> None:
+        server = self._server(listening)
+        async with asyncio.TaskGroup() as group, self._signals(group):
+            if self._history is not None:
+                await self._history.writer.connect()
+                group.create_task(self._history.writer.run(), name="history")
+            serving = group.create_task(server.run(), name="control")
+            running = group.create_task(self._stack.run(), name="stack")
+            await self._announce()
+            await self._stop.wait()
+            self._notifier.stopping("stopping")
+            log.info("stopping")
+            await self._say_goodbye()
+            await server.close()
+            running.cancel()
+            await asyncio.wait([serving, running])
+            if self._history is not None:
+                await self._history.writer.disconnect()
+
+    async def _announce(self) -> None:
+        if self._loaded.settings.conversation.autostart:
+            await self._stack.manager.command(
+                lambda number: ev.StartConversation(request_id=number, conversation_id=uuid.uuid4().hex)
+            )
+        log.info("ready", version=VERSION, pid=os.getpid())
+        self._notifier.ready(self._one_line())
+
+    async def _say_goodbye(self) -> None:
+        """End the conversation, so that the history knows its end."""
+        with contextlib.suppress(TimeoutError, CommandRefusedError):  # none runs, or it hangs: stop all the same
+            async with asyncio.timeout(GOODBYE_S):
+                await self._stack.manager.command(
+                    lambda number: ev.StopConversation(request_id=number, reason="the daemon stopped")
+                )
+
+    # What is built.
+
+    def _open_history(self) -> History | None:
+        settings = self._loaded.settings
+        if not settings.history.enabled:
+            return None
+        database = Database(database_path(settings, self._loaded.paths))
+        kept = HistorySettings(transcripts=settings.history.transcripts)
+        return History(database=database, writer=HistoryService(database, kept))
+
+    async def _open_database(self) -> None:
+        """Open it now, so that READY means what it says. Only a database of a later version stops the daemon."""
+        if self._history is None:
+            return
+        try:
+            await self._history.database.open()
+        except StoreError as error:
+            if error.fault == "newer_schema":
+                raise ConfigError([Problem(key="history.path", message=error.message, hint=error.hint)]) from error
+            log.warning("history is not being saved", reason=error.message, hint=error.hint)
+
+    def _server(self, listening: ControlSocket) -> ControlServer:
+        box = self._box
+        dispatcher = Dispatcher(
+            meta_handlers(self._hub),
+            status_handlers(box),
+            conversation_handlers(box),
+            tuning_handlers(box),
+            audio_handlers(box),
+            file_handlers(box),
+            history_handlers(box),
+        )
+        return ControlServer(
+            listening,
+            dispatcher=dispatcher,
+            hub=self._hub,
+            version=VERSION,
+            state=lambda: str(self._stack.manager.snapshot().state),
+            max_clients=self._loaded.settings.control.max_clients,
+        )
+
+    # What flows through.
+
+    def _publish(self, topic: str, data: dict[str, Any]) -> None:
+        self._hub.publish(topic, data)
+        if topic in ("state", "link", "device"):
+            self._notifier.status(self._one_line())
+        if topic == "error":
+            log.warning("trouble in the conversation", **data)
+        else:
+            log.debug("event", topic=topic, data=data)
+
+    def _record(self, record: ConversationRecord | TurnRecord) -> None:
+        if self._history is not None:
+            self._history.writer.record(record)
+
+    def _health(self) -> Mapping[str, Health]:
+        parts: dict[str, Health] = {
+            "audio": self._stack.audio.health_check(),
+            "link": self._stack.link.health_check(),
+        }
+        if self._history is not None:
+            parts["history"] = self._history.writer.health_check()
+        return parts
+
+    def _one_line(self) -> str:
+        status = describe(self._box)
+        return f"{status.state}: {status.reason}" if status.reason else status.state
+
+    async def _process_file(
+        self, source: int, output: str | None, pace: Literal["real_time", "fast"] | None
+    ) -> FileDocument:
+        return await file_conversation.hold(
+            self._tuning.loaded, source, output_path=output, pace=pace, record=self._record
+        )
+
+    # Signals.
+
+    @asynccontextmanager
+    async def _signals(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        hup = Coalesced(self._reload)
+        reloading = group.create_task(hup.run(), name="reload")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_by_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, hup.ask)
+        try:
+            yield
+        finally:
+            reloading.cancel()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _stop_by_signal(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            # Somebody insists. The audio process dies with us; the database survives any end.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._stop.set()
+
+    async def _reload(self) -> None:
+        try:
+            await self._tuning.reload()
+        except (ConfigError, CommandRefusedError) as error:
+            log.error("the configuration was not reloaded, the old one stays", reason=error.message)  # noqa: TRY400
+
+
+class Coalesced:
+    """Does a thing once for any number of requests that come while it is being done."""
+
+    def __init__(self, deed: Callable[[], Any]) -> None:
+        self._deed = deed
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._deed()
+
+
+@asynccontextmanager
+async def rehearsal(loaded: LoadedConfig) -> AsyncIterator[LoadedConfig]:
+    """Where the provider is the rehearsal and no server of it is named, run the built-in one as long as this lasts."""
+    settings = loaded.settings
+    if settings.service.provider != "rehearsal" or is_loopback(urlsplit(settings.service.base_url).hostname or ""):
+        yield loaded
+        return
+    # Imported only here: a box that talks to the cloud pays nothing for the speech model.
+    from voicebotd.rehearsal.server import RehearsalServer, script_brain  # noqa: PLC0415
+
+    async with AsyncExitStack() as life:
+        server = await life.enter_async_context(RehearsalServer(brain=script_brain()))
+        log.info("rehearsing", url=server.url)
+        yield change(loaded, {"service.base_url": server.url}, "--rehearse")
