@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from voicebotd.control.connection import _files
 from voicebotd.control.contract import FDS_PER_LINE, IN_FLIGHT_LIMIT, LINE_LIMIT_BYTES, QUEUE_LIMIT
 
 WAIT = b'{"jsonrpc":"2.0","method":"wait","id":%d}\n'
@@ -96,6 +97,18 @@ async def test_the_requests_of_a_client_that_dies_are_cancelled(start: Any) -> N
         client.close()
 
         await rig.until(lambda: rig.cancelled == 2)
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_dies_with_unread_answers_is_noticed_too(start: Any) -> None:
+    async with start() as rig:
+        client = await rig.connect()
+        await client.send(ECHO % 1 + WAIT % 2)
+        await rig.until(lambda: rig.waiting == 1)
+        assert (await asyncio.to_thread(client.sock.recv, 1, socket.MSG_PEEK)) == b"{"
+        client.close()  # with bytes unread, Linux resets the connection instead of ending it
+
+        await rig.until(lambda: rig.cancelled == 1)
 
 
 @pytest.mark.asyncio
@@ -329,3 +342,10 @@ async def test_a_client_that_does_not_read_cannot_hold_up_the_end(
         await rig.server.close()
 
         assert rig.server.clients == 0
+
+
+def test_only_open_files_are_taken_for_open_files() -> None:
+    credentials = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, b"\0" * 12)
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, b"\7\0\0\0\x08\0\0\0\0")
+
+    assert _files([credentials, rights]) == (7, 8)

@@ -74,6 +74,21 @@ def test_a_handler_gets_the_bound_params_and_its_dataclass_is_the_result(make_me
     assert _call(dispatcher, _line("vad", '{"threshold":0.5}'))["result"] == {"item_id": "0.5 1"}
 
 
+def test_what_is_no_request_and_what_is_no_method_reach_no_handler() -> None:
+    dispatcher = Dispatcher({}, methods={})
+
+    assert _call(dispatcher, "{")["error"]["code"] == -32700
+    assert _call(dispatcher, _line("a"))["error"]["code"] == -32601
+    assert _call(dispatcher, '{"jsonrpc":"2.0","method":"a"}') is None
+
+
+def test_a_method_that_is_nearly_right_is_told_the_right_name(make_methods: Callable[..., Any]) -> None:
+    dispatcher = Dispatcher({"vad.set": _nothing}, methods=make_methods({"vad.set": (NoParams, object)}))
+
+    assert _call(dispatcher, _line("vad.sett"))["error"]["data"]["hint"] == "nearest: vad.set"
+    assert _call(dispatcher, _line("zzz"))["error"]["data"]["hint"] == "rpc.discover lists all"
+
+
 def test_a_result_of_another_type_is_our_bug_and_the_client_learns_no_more(make_methods: Callable[..., Any]) -> None:
     async def wrong(_params: NoParams, _caller: Caller) -> LogLevelSet:
         return LogLevelSet(level="info")

@@ -1,5 +1,6 @@
 """The socket's address: stale ones are replaced, live ones never, and systemd's is taken as it is."""
 
+import errno
 import grp
 import os
 import socket
@@ -137,6 +138,15 @@ def test_a_failed_start_leaves_neither_lock_nor_file(tmp_path: Path, monkeypatch
     assert not path.exists()
 
     _open(path).close()
+
+
+def test_a_file_system_without_locks_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(VoicebotError, match="No locks available"):
+        _open(tmp_path / "s")
 
 
 def test_a_path_that_is_too_long_is_a_configuration_error(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_parameter_has_type_range_unit_default_and_documentation() -> None:
         "schema": {
             "anyOf": [{"type": "integer"}, {"type": "null"}],
             "description": "silence that ends a turn (server_vad) (ms)",
-            "minimum": 0,
+            "minimum": 100,
             "maximum": 10_000,
             "default": None,
         },

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
@@ -34,3 +35,14 @@ async def test_cancelling_it_leaves_nothing_registered_and_the_bytes_where_they_
             await waiting
         assert not loop.remove_reader(ours)
         assert ours.recv(1) == b"x"
+
+
+@pytest.mark.asyncio
+async def test_being_told_twice_is_as_good_as_once() -> None:
+    told: list[Callable[[], None]] = []
+    with socket.socket() as sock:
+        waiting = asyncio.create_task(ready(sock, lambda _, settle: told.append(settle), lambda _: None))
+        await asyncio.sleep(0)
+        told[0]()
+        told[0]()
+        await asyncio.wait_for(waiting, 10)

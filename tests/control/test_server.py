@@ -83,7 +83,7 @@ async def test_a_full_file_table_pauses_taking_clients_in_and_costs_none_of_thos
     monkeypatch.setattr("voicebotd.control.server._OUT_OF_FILES_PAUSE_S", 0.0)
     async with start() as rig:
         inside = await rig.connect()
-        failures = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
+        failures = [OSError(errno.EMFILE, "Too many open files")] * 2 + [ConnectionAbortedError()]
         listening = rig.listening.sock
 
         class Failing:
