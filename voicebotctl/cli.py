@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn, TextIO, cast
 
 from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context, socket_path
 from voicebotctl.errors import EXIT_FAILURE, CommandError, InterruptedByUserError, UsageError
 from voicebotctl.parameters import nearest, seconds
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this program; checkers know the name
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TextIO
 
 _PROGRAM = "voicebotctl"
 _FILES = {
@@ -55,7 +59,8 @@ class _Parser(argparse.ArgumentParser):
             prog=f"{_PROGRAM} {words}".rstrip(),
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # A width, so that not every argument added looks up the terminal's, which loads the compression libraries.
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80),
         )
         self._verbs = verbs or {}
         self._command = command
@@ -68,6 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         # Summaries come from the contract, which only --help takes the time to load for every verb.
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
         self.description = _summary(self._command) if self._command else None
         if self._verbs:
             width = max(map(len, self._verbs))
@@ -88,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         if sys.stdout is None:  # closed by whoever started us
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for the life of the process)
-        cast(Any, sys.stdout).reconfigure(errors="backslashreplace")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _run(argv, sys.stdout)
     except SystemExit as stop:
@@ -140,8 +147,9 @@ def _parsed(argv: list[str]) -> tuple[Command, argparse.Namespace]:
         name = _with_action(args, commands)
     command = commands[name]
     parser = _Parser(name, command=command)
-    if command.arguments:
-        command.arguments(parser)
+    if command.arguments is None:
+        return command, parser.parse_args(args.rest, args)
+    command.arguments(parser)
     return command, parser.parse_intermixed_args(args.rest, args)
 
 
@@ -149,8 +157,8 @@ def _with_action(args: argparse.Namespace, commands: Commands) -> str:
     """Return the name of the command of a verb that has actions (`vad set`); takes the action off `args.rest`."""
     verb = args.verb
     parser = _Parser(verb, verbs=commands)
-    alone = {"nargs": "?", "default": None} if verb in commands else {}
-    parser.add_argument("action", metavar="ACTION", help="what to do", **cast(Any, alone))
+    alone: dict[str, Any] = {"nargs": "?", "default": None} if verb in commands else {}
+    parser.add_argument("action", metavar="ACTION", help="what to do", **alone)
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what the action takes")
     parser.parse_args(args.rest, args)
     name = f"{verb} {args.action}" if args.action else verb

@@ -12,7 +12,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 from voicebotctl.errors import (
     DaemonError,
@@ -23,9 +22,13 @@ from voicebotctl.errors import (
     UsageError,
 )
 
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this program; checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
+
 PROTOCOL_MAJOR = "1"
 MAX_REQUEST_BYTES = 256 * 1024
-"""contract.md §4: the daemon refuses a longer line and closes."""
+"""The contract's LINE_LIMIT_BYTES, newline not counted: the daemon refuses a longer line and closes."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A bound on what a broken peer can make us hold; far above the longest document of a day-long recording."""
 _MAX_WAITING_NOTIFICATIONS = 256
@@ -181,13 +184,13 @@ def _no_answer() -> TimedOutError:
 def _encoded(method: str, params: dict[str, Any], request_id: int) -> bytes:
     request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
     try:
-        line = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except ValueError as error:
         # NaN has no JSON, and an argument that is not UTF-8 reaches us as lone surrogates.
         raise UsageError(f"{method}: cannot be sent as JSON in UTF-8: {error}") from None
     if len(line) > MAX_REQUEST_BYTES:
         raise UsageError(f"{method}: the request has {len(line)} bytes; a line may have {MAX_REQUEST_BYTES}")
-    return line
+    return line + b"\n"
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

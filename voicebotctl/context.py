@@ -10,11 +10,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO
 
 from voicebotctl.client import Client
 from voicebotctl.errors import CommandError, InterruptedByUserError, ProtocolError, UsageError
 from voicebotctl.render import Style, clean
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this program; checkers know the name
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 SYSTEM_SOCKET = "/run/voicebotd/control.sock"
 DEFAULT_TIMEOUT_S = 10.0

@@ -10,11 +10,13 @@ import json
 import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
 from voicebotctl.errors import UsageError
 
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this program; checkers know the name
 if TYPE_CHECKING:
+    from typing import Any
+
     from voicebotd.control.contract_types import FieldSpec
 
 
@@ -32,7 +34,7 @@ class Parameters:
     def __init__(self, method: str) -> None:
         from voicebotd.control import contract, contract_types  # noqa: PLC0415 (see above)
 
-        fields = contract_types.fields_of(contract.METHODS[method].params)
+        fields = contract_types.fields_of(contract.METHODS[method].params_type)
         self._fields = {field.name: _Field(field, contract_types.without_none(field.type)) for field in fields}
 
     def option(self, parser: ArgumentParser, name: str) -> None:
@@ -40,8 +42,10 @@ class Parameters:
         field = self._fields[name]
         flag = name.replace("_", "-")
         if field.types != (bool,):
-            metavar = None if field.spec.choices else name.upper()
-            parser.add_argument(f"--{flag}", dest=name, metavar=metavar, help=field.help, **field.reading)
+            shown: dict[str, Any] = (
+                {"help": field.spec.doc} if field.spec.choices else {"help": field.help, "metavar": name.upper()}
+            )
+            parser.add_argument(f"--{flag}", dest=name, **shown, **field.reading)
         elif field.spec.default is True:
             parser.add_argument(f"--no-{flag}", dest=name, action="store_false", help=f"do not: {field.help}")
         else:
@@ -50,6 +54,12 @@ class Parameters:
     def positional(self, parser: ArgumentParser, name: str, **changes: Any) -> None:
         """Add a positional argument; `changes` are `add_argument`'s (nargs, metavar)."""
         field = self._fields[name]
+        if "nargs" in changes:
+            # The parsers' own default, SUPPRESS, would be read as if somebody had typed it.
+            changes["default"] = None
+        if field.spec.choices and changes.get("nargs") == "*":
+            # argparse holds "nothing given" against `choices`, and finds it missing there.
+            changes.update(choices=None, type=_as_argument_type(field.choose))
         parser.add_argument(name, **{"metavar": name.upper(), "help": field.help, **field.reading, **changes})
 
     def assignments(self, parser: ArgumentParser, *, without: Iterable[str]) -> None:
@@ -89,6 +99,12 @@ class _Field:
         if self.spec.choices:
             return {"choices": self.spec.choices}
         return {"type": _as_argument_type(self.read)}
+
+    def choose(self, text: str) -> str:
+        """Return `text` if it is one of the choices."""
+        if text not in self.spec.choices:
+            raise UsageError(f"{text}: unknown, {nearest(text, self.spec.choices)}")
+        return text
 
     def read(self, text: str) -> Any:
         """Return the value that `text` stands for; which values are allowed is for the daemon to say."""
@@ -143,7 +159,7 @@ def seconds(text: str) -> float:
 
 def given(args: Namespace, *names: str) -> dict[str, Any]:
     """Return those of `names` that the command line gave."""
-    return {name: getattr(args, name) for name in names if hasattr(args, name)}
+    return {name: value for name in names if (value := getattr(args, name, None)) is not None}
 
 
 def split(assignments: Iterable[str]) -> Iterator[tuple[str, str]]:

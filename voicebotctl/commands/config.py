@@ -83,7 +83,7 @@ def _daemon() -> str:
     beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "voicebotd")
     daemon = beside if os.access(beside, os.X_OK) else shutil.which("voicebotd")
     if daemon is None:
-        raise UsageError("config check: there is no `voicebotd` on PATH")
+        raise UsageError("config check: there is no `voicebotd` to ask")
     return daemon
 
 

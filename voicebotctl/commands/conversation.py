@@ -69,7 +69,9 @@ def _respond(context: Context, args: Namespace) -> int:
 
 
 def _said(result: Mapping[str, Any]) -> str:
-    return clean(result.get("text") or "")
+    text = clean(result.get("text") or "")
+    status = result.get("status") or "completed"
+    return text if status == "completed" else f"{text}\n[{clean(status)}]".lstrip()
 
 
 def _interrupt(context: Context, _: Namespace) -> int:

@@ -24,7 +24,7 @@ Line = dict[str, Any]
 
 
 def _events_arguments(parser: ArgumentParser) -> None:
-    Parameters("events.subscribe").positional(parser, "topics", nargs="*", default=None, metavar="TOPIC")
+    Parameters("events.subscribe").positional(parser, "topics", nargs="*", metavar="TOPIC")
 
 
 def _events(context: Context, args: Namespace) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
 from voicebotctl.render import Style, clean, clock, duration, level, one_line, usd
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this program; checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _status(context: Context, _: Namespace) -> int:

@@ -31,7 +31,7 @@ def _talk(context: Context, args: Namespace) -> int:
                 sys.stderr.write("talking; Enter lets go\n")
             _hold(client, seconds_held)
         result = client.call("talk.end", {}, timeout_s=context.patience_s())
-    context.show(result, lambda _: "")
+    context.show(result, lambda talk: "" if talk.get("committed", True) else "too short: nothing was taken from it")
     return 0
 
 

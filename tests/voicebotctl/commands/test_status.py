@@ -1,0 +1,126 @@
+import time
+
+import pytest
+
+from voicebotctl.commands.status import screen
+from voicebotctl.render import Style
+
+PLAIN = Style(colour=False)
+
+
+@pytest.fixture
+def status(daemon):
+    return daemon.answers["status.get"]
+
+
+def test_when_all_is_well_one_screen_answers_every_question(status):
+    began = time.strftime("%H:%M:%S", time.localtime(1_700_000_000))
+    assert screen(status, PLAIN).splitlines() == [
+        "voicebotd 0.1.0: listening, up 3 h 12 min",
+        f"  listening  yes  conversation c1 since {began}, 4 turns",
+        "  hears      yes  USB mic, -30 dBFS [#####.....]",
+        "  is heard   yes  USB speaker, volume 80 %, latency 21 ms, duplex at 48000 Hz, echo control half_duplex",
+        "  connected  yes  openai gpt-x, session 1 min 5 s old",
+        "  costs           $0.0123 this conversation (1234 tokens), $1.50 today",
+        "  turns           server_vad threshold=0.7 silence_duration_ms=600 create_response=true",
+    ]
+
+
+def test_a_daemon_that_does_nothing_yet_says_how_to_begin(status):
+    status |= {"conversation": None, "listening": False, "vad": None}
+    lines = screen(status, PLAIN).splitlines()
+    assert lines[1] == "  listening  no   no conversation: `voicebotctl start` begins one"
+    assert not any("turns" in line for line in lines)
+
+
+def test_a_muted_microphone_is_said_with_the_remedy(status):
+    status["audio"]["muted"] = True
+    assert "the microphone is muted: `voicebotctl unmute`" in screen(status, PLAIN)
+
+
+def test_lost_audio_says_why(status):
+    status["audio"] |= {"state": "lost", "reason": "no such device"}
+    status |= {"hears": False, "speaks": False}
+    lines = screen(status, PLAIN).splitlines()
+    assert lines[2] == "  hears      no   audio is lost: no such device"
+    assert lines[3] == "  is heard   no   audio is lost: no such device"
+
+
+def test_audio_without_a_reason_says_its_state(status):
+    status["audio"]["state"] = "off"
+    assert "audio is off\n" in screen(status, PLAIN)
+
+
+def test_faults_of_the_sound_are_counted_and_unknowns_left_out(status):
+    status["audio"] |= {
+        "xruns": 3,
+        "respawns": 1,
+        "sample_rate_hz": None,
+        "latency_ms": None,
+        "input": "",
+        "output": "",
+    }
+    text = screen(status, PLAIN)
+    assert "(no microphone), -30 dBFS" in text
+    assert "(no loudspeaker), volume 80 %, duplex, echo control half_duplex, 3 xruns, 1 respawns" in text
+
+
+def test_a_link_that_is_down_says_why_and_when_it_tries_again(status):
+    status["link"] |= {"state": "waiting", "last_error": "connection refused", "retry_in_s": 12.3}
+    line = screen(status, PLAIN).splitlines()[4]
+    assert line == "  connected  no   openai gpt-x, waiting: connection refused, next attempt in 12 s"
+
+
+def test_a_link_that_nobody_wants_has_no_error(status):
+    status["link"] |= {"state": "down", "last_error": None}
+    assert "openai gpt-x, down\n" in screen(status, PLAIN)
+
+
+def test_the_profile_in_force_is_named(status):
+    status["profile"] = "noisy"
+    assert screen(status, PLAIN).endswith("create_response=true, profile noisy")
+
+
+def test_what_is_wrong_and_what_to_do_come_last_and_once(status):
+    status["reason"] = "the key was refused"
+    status["hints"] = ["put a valid key into the credential"]
+    status["health"] = {
+        "link": {
+            "ok": False,
+            "state": "refused",
+            "reason": "the key was refused",
+            "hint": "put a valid key into the credential",
+        },
+        "store": {"ok": False, "state": "degraded", "reason": "", "hint": "free some space"},
+    }
+    assert screen(status, PLAIN).splitlines()[-4:] == [
+        "  problem    link: the key was refused",
+        "  problem    store: degraded",
+        "  to do      put a valid key into the credential",
+        "  to do      free some space",
+    ]
+
+
+def test_a_reason_that_no_part_gives_is_said_first(status):
+    status["reason"] = "the daily budget is spent"
+    assert screen(status, PLAIN).splitlines()[-1] == "  problem    the daily budget is spent"
+
+
+def test_in_colour_the_columns_are_the_same(status):
+    status["listening"] = False
+    coloured = screen(status, Style(colour=True))
+    for code in ("\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[0m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == screen(status, PLAIN)
+
+
+def test_nothing_from_the_daemon_breaks_the_screen(status):
+    status["audio"]["input"] = "evil\x1b[2J\nname"
+    assert "evil[2J name" in screen(status, PLAIN)
+
+
+def test_a_status_of_another_shape_is_a_protocol_mismatch(ctl, daemon):
+    daemon.answers["status.get"] = {"state": "listening"}
+    outcome = ctl("status")
+    assert (outcome.code, outcome.out) == (76, "")
+    assert ctl("status", "--json").document == {"state": "listening"}
