@@ -1,7 +1,7 @@
 """How one output item of a response streams: what opens it, its pieces, what closes it.
 
 Owns the cutting of a line or a call into pieces and the content events of each kind of item. Pure; it does not know
-when a piece is due, what it costs, or what is around the item (response.py).
+when a piece is due, or what is around the item (response.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from voicebotd.rehearsal.brain import Call, Line
-from voicebotd.rehearsal.items import PCM_BYTES_PER_MS, Item, Part
+from voicebotd.rehearsal.items import PCM_BYTES_PER_MS, Item, Part, duration_ms
+from voicebotd.rehearsal.usage import Tokens, spoken_tokens
 from voicebotd.rehearsal.wire import Outbox
 
 PIECE_MS = 200
@@ -34,6 +35,8 @@ class Output(ABC):
     def __init__(self, outbox: Outbox, item: Item, place: dict[str, Any], pieces: list[Piece]) -> None:
         self.item = item
         self.sent_text = ""
+        self.sent_ms = 0
+        """How much audio was sent."""
         self._unsent = iter(pieces)
         self._outbox = outbox
         self._place = place
@@ -41,6 +44,12 @@ class Output(ABC):
     def next_piece(self) -> Piece | None:
         """What `send` is to send next; None when everything was sent."""
         return next(self._unsent, None)
+
+    def cost(self, piece: Piece | None = None) -> Tokens:
+        """What has been sent costs, or would with that piece; as a whole, since each piece alone would round up."""
+        if piece is None:
+            return spoken_tokens(self.sent_text, self.sent_ms)
+        return spoken_tokens(self.sent_text + piece.text, self.sent_ms + duration_ms(piece.pcm))
 
     @abstractmethod
     def open(self) -> None:
@@ -74,6 +83,7 @@ class SpokenOutput(Output):
         if piece.pcm:
             delta = base64.b64encode(piece.pcm).decode()
             self._outbox.emit("response.output_audio.delta", **self._place, delta=delta)
+            self.sent_ms += duration_ms(piece.pcm)
 
     def close(self) -> None:
         part = {"type": "audio", "transcript": self.sent_text}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from voicebotd.rehearsal.brain import Answer
 from voicebotd.rehearsal.items import Conversation, duration_ms
 from voicebotd.rehearsal.output import Output, Piece, make_output
-from voicebotd.rehearsal.usage import Tokens, spoken_tokens, usage_wire
+from voicebotd.rehearsal.usage import Tokens, usage_wire
 from voicebotd.rehearsal.wire import Outbox
 
 Status = Literal["in_progress", "completed", "cancelled", "incomplete"]
@@ -42,15 +42,17 @@ class Response:
     ) -> None:
         self.request = request
         self.status: Status = "in_progress"
-        self.audio_ms = 0
-        """How much audio has been sent."""
         self._outbox = outbox
         self._conversation = conversation
         self._to_come = iter(answer.parts)
         self._outputs: list[Output] = []
         self._open: Output | None = None
-        self._spent = Tokens()
         self._previous_id: str | None = None
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio has been sent."""
+        return sum(output.sent_ms for output in self._outputs)
 
     def begin(self) -> None:
         self._outbox.emit("response.created", response=self._wire(None, None))
@@ -94,15 +96,13 @@ class Response:
         output.open()
 
     def _send(self, output: Output, piece: Piece) -> int:
-        cost = spoken_tokens(piece.text, piece.pcm)
         limit = self.request.max_output_tokens
-        if limit != "inf" and (self._spent + cost).total > limit:
+        spent = sum((held.cost(piece if held is output else None) for held in self._outputs), Tokens())
+        if limit != "inf" and spent.total > limit:
             self._close(output, "incomplete")
             self._finish("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
             return 0
-        self._spent += cost
         output.send(piece)
-        self.audio_ms += duration_ms(piece.pcm)
         return duration_ms(piece.pcm)
 
     def _close(self, output: Output, status: Literal["completed", "incomplete"]) -> None:
@@ -120,7 +120,8 @@ class Response:
     def _finish(self, status: Status, details: dict[str, Any] | None) -> None:
         self.status = status
         request = self.request
-        usage = usage_wire(total=request.input_tokens, cached=request.cached_tokens, output=self._spent)
+        spent = sum((output.cost() for output in self._outputs), Tokens())
+        usage = usage_wire(total=request.input_tokens, cached=request.cached_tokens, output=spent)
         self._outbox.emit("response.done", response=self._wire(details, usage))
 
     def _wire(self, details: dict[str, Any] | None, usage: dict[str, Any] | None) -> dict[str, Any]:

@@ -193,9 +193,7 @@ class Session:
     # --- The client's events (checked; each raises Refusal before it changes anything) -------------------------------
 
     def _on_session_update(self, event: dict[str, Any], _now_s: float) -> None:
-        self._settings = apply_update(
-            self._settings, event["session"], voice_locked=self._responses.voice_locked
-        )
+        self._settings = apply_update(self._settings, event["session"], voice_locked=self._responses.voice_locked)
         policy = turn_policy(self._settings)
         if policy != self._policy:
             self._policy = policy

@@ -44,9 +44,9 @@ def text_tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def spoken_tokens(text: str, pcm: bytes | bytearray) -> Tokens:
+def spoken_tokens(text: str, audio_ms: int) -> Tokens:
     """What the assistant's speech costs: its transcript and its audio."""
-    return Tokens(text=text_tokens(text), audio=-(-duration_ms(pcm) // ASSISTANT_AUDIO_MS_PER_TOKEN))
+    return Tokens(text=text_tokens(text), audio=-(-audio_ms // ASSISTANT_AUDIO_MS_PER_TOKEN))
 
 
 def context_of(instructions: str, tools: list[dict[str, Any]], items: Iterable[Item]) -> list[Entry]:
@@ -63,7 +63,7 @@ def _item_tokens(item: Item) -> Tokens:
 def _part_tokens(part: Part) -> Tokens:
     if part.type == "input_audio":
         return Tokens(audio=-(-duration_ms(part.pcm) // USER_AUDIO_MS_PER_TOKEN))
-    return spoken_tokens(part.text or "", part.pcm)
+    return spoken_tokens(part.text or "", duration_ms(part.pcm))
 
 
 def total_of(context: list[Entry]) -> Tokens:
