@@ -19,6 +19,7 @@ from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
 from voicebotd.conversation.standing import Runtime, Standing, describe
 from voicebotd.conversation.states import TABLE, Handled, Late, Refused, State
+from voicebotd.conversation.timers import Timers
 
 ANSWER = "answer"
 QUIET = "quiet"
@@ -68,7 +69,7 @@ class Conversation:
         self._started_at_s = self._now_s = 0.0
         self._tokens = 0
         self._input_ended = False
-        self._timers: set[str] = set()
+        self._timers = Timers()
         self._microphone_open = self._input_held = False
         self.state = State.OFF
 
@@ -221,9 +222,8 @@ class Conversation:
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
     def _own_timer(self, name: str) -> list[ev.Effect]:
-        if name not in self._timers:
+        if not self._timers.fired(name):
             return []
-        self._timers.discard(name)
         if name == QUIET:
             return self._end("the input ended")
         told = ev.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
@@ -271,19 +271,11 @@ class Conversation:
     def _keep_timers(self) -> list[ev.Effect]:
         silence_s = self._standing.turn_detection.silence_duration_ms / 1000
         quiet = self._input_ended and self.state is State.LISTENING
+        due = self._ready and self._dialogue.responses.awaited
         return [
-            *self._keep_timer(ANSWER, self._ready and self._dialogue.responses.awaited, self._policy.answer_within_s),
-            *self._keep_timer(QUIET, quiet, silence_s + self._policy.quiet_after_input_s),
+            *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
+            *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
         ]
-
-    def _keep_timer(self, name: str, wanted: bool, delay_s: float) -> list[ev.Effect]:
-        if wanted == (name in self._timers):
-            return []
-        if not wanted:
-            self._timers.discard(name)
-            return [ev.CancelTimer(name=name)]
-        self._timers.add(name)
-        return [ev.SetTimer(name=name, delay_s=delay_s)]
 
     # Which event goes where.
 
