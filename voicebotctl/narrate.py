@@ -89,10 +89,6 @@ def _error(data: Data, style: Style) -> str:
     return style.paint(f"error: {one_line(data.get('message') or data.get('code'))}", "red")
 
 
-def _config(_: Data, style: Style) -> str:
-    return _note("the service confirmed a change of the settings", style)
-
-
 def _gap(data: Data, style: Style) -> str:
     return style.paint(f"{data['dropped']} events were lost on the way here", "yellow")
 
@@ -121,7 +117,6 @@ _TOPICS: dict[str, Callable[[Data, Style], str]] = {
     "link": _link,
     "device": _device,
     "error": _error,
-    "config": _config,
     "gap": _gap,
     "away": _away,
 }

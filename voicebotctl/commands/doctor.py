@@ -58,7 +58,7 @@ def _of_part(name: str, part: Mapping[str, Any] | None, ok: bool, reason: str) -
 
 
 def _of_link(link: Mapping[str, Any], part: Mapping[str, Any] | None, conversing: bool) -> Check:
-    if not conversing and link.get("state") in ("down", None):
+    if not conversing and link.get("state") in ("off", "down"):
         return _check("link", None, "no conversation runs", "`voicebotctl start` opens the link")
     return _of_part("link", part, link.get("state") == "ready", link.get("last_error") or str(link.get("state")))
 

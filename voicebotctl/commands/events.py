@@ -15,8 +15,8 @@ from voicebotctl.narrate import narrated
 from voicebotctl.parameters import Parameters
 from voicebotctl.render import clock, one_line, value_text
 
-WATCHED = ("state", "turn", "transcript", "response", "tool", "link", "device", "error", "config")
-"""Everything but the ten levels a second and the token counts."""
+WATCHED = ("state", "turn", "transcript", "response", "tool", "link", "device", "error")
+"""What a bystander would notice: no levels, no token counts, no settings."""
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 5.0
 

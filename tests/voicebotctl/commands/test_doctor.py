@@ -49,10 +49,11 @@ def test_where_a_part_says_nothing_its_state_is_read(ctl, daemon):
     assert (found["link"]["ok"], found["link"]["reason"]) == (False, "refused")
 
 
-def test_a_link_that_nobody_asked_for_is_unknown_and_no_failure(ctl, daemon):
+@pytest.mark.parametrize("state", ["off", "down"])
+def test_a_link_that_nobody_asked_for_is_unknown_and_no_failure(state, ctl, daemon):
     status = daemon.answers["status.get"]
     status["conversation"] = None
-    status["link"]["state"] = "down"
+    status["link"]["state"] = state
     outcome = ctl("doctor")
     assert outcome.code == 0
     assert "unknown link      no conversation runs; `voicebotctl start` opens the link\n" in outcome.out

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import pytest
 
@@ -88,5 +87,5 @@ def test_a_file_without_audio_is_the_daemons_error(ctl, daemon, speech):
 
 def test_no_descriptor_is_left_open(ctl, speech, tmp_path):
     ctl("process", str(speech), "--output", str(tmp_path / "out.wav"))
-    opened = {entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
-    assert not opened & {speech, tmp_path / "out.wav"}
+    opened = {os.path.realpath(f"/proc/self/fd/{descriptor}") for descriptor in os.listdir("/proc/self/fd")}
+    assert not opened & {str(speech), str(tmp_path / "out.wav")}
