@@ -32,7 +32,7 @@ MAX_REQUEST_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A bound on what a broken peer can make us hold; far above the longest document of a day-long recording."""
 _MAX_WAITING_NOTIFICATIONS = 256
-"""As many as the daemon queues for one client (daemon.md's rule), so that ours is never the queue that overflows."""
+"""The contract's QUEUE_LIMIT, what the daemon queues for one client: ours is never the queue that overflows first."""
 
 
 class Client:
