@@ -7,6 +7,7 @@ import pytest
 from voicebotd.rehearsal.brain import Call, Line
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS
 from voicebotd.rehearsal.output import PIECE_MS, Output, make_output, spoken_pieces, written_pieces
+from voicebotd.rehearsal.usage import Tokens, spoken_tokens
 from voicebotd.rehearsal.wire import Outbox, ServerEvent
 
 WORDS = "one two three four five six seven"
@@ -77,6 +78,16 @@ def test_a_spoken_line_sends_words_and_audio_in_turn() -> None:
 def test_silence_without_words_sends_only_what_there_is() -> None:
     assert types(played(*made(Line(text="", pcm=bytes(480)))))[1] == "output_audio.delta"
     assert types(played(*made(Line(text="a", pcm=b""))))[1:3] == ["output_audio_transcript.delta", "output_audio.done"]
+
+
+def test_the_cost_is_that_of_the_whole_and_not_of_rounded_pieces() -> None:
+    _, output = made(LINE)
+    assert output.cost() == Tokens()
+    while (piece := output.next_piece()) is not None:
+        foreseen = output.cost(piece)
+        output.send(piece)
+        assert output.cost() == foreseen
+    assert output.cost() == spoken_tokens(WORDS, 500)
 
 
 def test_a_truncated_item_takes_no_more_although_the_client_is_still_sent_it() -> None:

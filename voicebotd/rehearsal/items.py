@@ -113,9 +113,6 @@ class Conversation:
                 return item
         raise Refusal("item_not_found", f"There is no item '{item_id}' in the conversation.", param="item_id")
 
-    def last_id(self) -> str | None:
-        return self._items[-1].item_id if self._items else None
-
     def add(self, item: Item, *, after: str | None = None) -> str | None:
         """Put the item at the end, or after the item with the id `after` (`root`: first). Return the id before it."""
         if any(held.item_id == item.item_id for held in self._items):
