@@ -146,13 +146,14 @@ class Link:
         failure: Failure | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(self._socket))
                 group.create_task(self._write(self._socket))
+                await self._read(self._socket)
         except* LinkDown as lost:
             failure = next(down.failure for down in lost.exceptions if isinstance(down, LinkDown))
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            # Before Python 3.13 a TaskGroup forgets a cancellation that comes together with a failure.
+            # A TaskGroup (before Python 3.13) forgets a cancellation that comes together with a failure. The count
+            # is only right because the reader is not a task of the group but its body.
             raise asyncio.CancelledError
         assert failure is not None, "reader and writer end only by raising"
         return failure

@@ -1,0 +1,785 @@
+"""The link against a scripted service: a real websocket server of a few lines that each test plays by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import socket
+import ssl
+import struct
+import subprocess
+from base64 import b64decode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from voicebotd.conversation.events import (
+    CommitInput,
+    CreateResponse,
+    Event,
+    LinkLost,
+    LinkReady,
+    ResponseDone,
+    ServerError,
+    SessionUpdated,
+    SpeechStarted,
+    TurnDetection,
+    UpdateSession,
+)
+from voicebotd.realtime.backoff import Pace
+from voicebotd.realtime.dialects import Endpoint, endpoint
+from voicebotd.realtime.link import Timing
+from voicebotd.realtime.service import OpenAIService
+from voicebotd.realtime.session import SessionConfig
+
+KEY = "sk-test-0123456789abcdef"
+MODEL = "gpt-realtime-2.1"
+DEADLINE_S = 8.0
+FRAME = b"\x01\x00" * 240
+SPEECH = {"type": "input_audio_buffer.speech_started", "item_id": "item_1", "audio_start_ms": 0}
+E = TypeVar("E", bound=Event)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+class Chance(random.Random):
+    """The same every time: half of each back-off."""
+
+    def random(self) -> float:
+        return 0.5
+
+
+class Log:
+    """Keeps every line, of every level, as text."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def _keep(self, event: str, **fields: object) -> None:
+        self.lines.append(f"{event} {fields}")
+
+    debug = info = warning = _keep
+
+    def containing(self, part: str) -> list[str]:
+        return [line for line in self.lines if part in line]
+
+
+class Heard:
+    """The events that the service delivered, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._more = asyncio.Event()
+        self.then: Callable[[Event], None] = lambda _event: None
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        self._more.set()
+        self.then(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def wait_for(self, kind: type[E], count: int = 1) -> E:
+        """Return the `count`-th event of this kind, as soon as there is one."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := self.of(kind)) < count:
+                self._more.clear()
+                await self._more.wait()
+        return found[count - 1]
+
+
+class Peer:
+    """The service's end of one connection."""
+
+    def __init__(self, ws: ServerConnection) -> None:
+        self.ws = ws
+        self.update: dict[str, Any] = {}
+
+    async def next(self) -> dict[str, Any]:
+        async with asyncio.timeout(DEADLINE_S):
+            message: dict[str, Any] = json.loads(await self.ws.recv())
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self.ws.send(json.dumps({"event_id": "event_1", **message}))
+
+    async def error(self, code: str, **fields: str) -> None:
+        error = {"type": "invalid_request_error", "code": code, "message": f"said {code}", **fields}
+        await self.send({"type": "error", "error": error})
+
+    async def greet(self) -> None:
+        await self.send({"type": "session.created", "session": {"id": "sess_1", "type": "realtime"}})
+
+    async def confirm(self) -> None:
+        message = await self.next()
+        self.update = message["session"]
+        await self.send({"type": "session.updated", "session": {"id": "sess_1", "model": MODEL, **self.update}})
+
+    async def set_up(self) -> None:
+        await self.greet()
+        await self.confirm()
+
+
+Script = Callable[[Peer], Awaitable[None]]
+Answer = Callable[[ServerConnection, Request], Response | None]
+
+
+class Case:
+    """A service under test and the other end of its line."""
+
+    def __init__(self, at: Endpoint, key: Callable[[], str | None], timing: Timing, pace: Pace | None) -> None:
+        self.heard, self.log = Heard(), Log()
+        self.peers: asyncio.Queue[Peer] = asyncio.Queue()
+        self.service = OpenAIService(
+            at,
+            SessionConfig(model=MODEL, instructions="Be kind"),
+            key=key,
+            on_event=self.heard,
+            rng=Chance(),
+            log=self.log,
+            timing=timing,
+            pace=pace or Pace(first_s=0.002, most_s=0.01),
+        )
+
+    async def peer(self) -> Peer:
+        """Return the other end of the next connection."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.peers.get()
+
+    async def ready(self) -> Peer:
+        """Return the other end of the next connection, set up."""
+        before = len(self.heard.of(LinkReady))
+        peer = await self.peer()
+        await peer.set_up()
+        await self.heard.wait_for(LinkReady, before + 1)
+        return peer
+
+
+@asynccontextmanager
+async def living(case: Case) -> AsyncIterator[Case]:
+    """Run the service, wanted from the start; afterwards nothing of it may be left."""
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(case.service.run())
+    await case.service.connect()
+    try:
+        yield case
+    finally:
+        if not running.cancelled():
+            await case.service.disconnect()
+            running.cancel()
+        await asyncio.wait([running], timeout=DEADLINE_S)
+        assert running.cancelled()
+    left = {task for task in asyncio.all_tasks() - before if "voicebotd" in repr(task)}
+    assert left == set()
+
+
+@asynccontextmanager
+async def playing(
+    *,
+    answer: Answer | None = None,
+    key: Callable[[], str | None] = lambda: KEY,
+    timing: Timing = Timing(close_timeout_s=0.2),  # noqa: B008 (frozen)
+    pace: Pace | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Case]:
+    """A service that is wanted, and a server whose connections the test plays by hand."""
+    over = asyncio.Event()
+
+    async def play(ws: ServerConnection) -> None:
+        case.peers.put_nowait(Peer(ws))
+        await over.wait()
+
+    async with serve(
+        play, "127.0.0.1", 0, process_request=answer, close_timeout=0.1, compression=None, ssl=tls
+    ) as server:
+        scheme = "wss" if tls else "ws"
+        at = endpoint("compatible", f"{scheme}://127.0.0.1:{port_of(server)}/v1/realtime", MODEL)
+        case = Case(at, key, timing, pace)
+        try:
+            async with living(case):
+                yield case
+        finally:
+            over.set()
+
+
+def port_of(server: Server) -> int:
+    port: int = next(iter(server.sockets)).getsockname()[1]
+    return port
+
+
+def closed_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+    return port
+
+
+def case_at(url: str, provider: str = "compatible", **timing: float) -> Case:
+    return Case(endpoint(provider, url, MODEL), lambda: KEY, Timing(**timing), None)
+
+
+def answering(status: HTTPStatus, body: str = "", **headers: str) -> Answer:
+    def answer(connection: ServerConnection, _request: Request) -> Response:
+        response = connection.respond(status, body)
+        for name, value in headers.items():
+            response.headers[name.replace("_", "-")] = value
+        return response
+
+    return answer
+
+
+# --- Opening ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_microphone_audio_is_sent_only_after_the_service_confirmed_our_session() -> None:
+    async with playing() as case:
+        peer = await case.peer()
+        case.service.send_audio(FRAME)
+        await peer.greet()
+        update = await peer.next()
+        assert (update["type"], update["session"]["instructions"]) == ("session.update", "Be kind")
+        case.service.send_audio(FRAME)
+        case.service.send(CreateResponse(event_id="too_early"))
+        await peer.send({"type": "session.updated", "session": {"id": "sess_1", **update["session"]}})
+        ready = await case.heard.wait_for(LinkReady)
+        case.service.send_audio(FRAME[:4])
+        first = await peer.next()
+        assert b64decode(first["audio"]) == FRAME[:4]
+        assert (ready.session_id, ready.model) == ("sess_1", MODEL)
+        assert ready.session.turn_detection == TurnDetection()
+        status = case.service.status
+        assert (status.state, status.dropped_audio_ms, status.dropped_messages) == ("ready", 20, 1)
+
+
+@pytest.mark.asyncio
+async def test_the_key_lets_us_in_and_no_beta_header_is_sent() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        assert peer.ws.request is not None
+        headers = peer.ws.request.headers
+        assert headers["Authorization"] == f"Bearer {KEY}"
+        assert headers["User-Agent"].startswith("voicebotd/")
+        assert "OpenAI-Beta" not in headers
+        assert peer.ws.request.path == f"/v1/realtime?model={MODEL}"
+
+
+@pytest.mark.asyncio
+async def test_a_setting_that_was_silently_not_applied_is_said() -> None:
+    async with playing() as case:
+        peer = await case.peer()
+        await peer.greet()
+        session = (await peer.next())["session"]
+        session["audio"]["output"]["voice"] = "alloy"
+        await peer.send({"type": "session.updated", "session": session})
+        ready = await case.heard.wait_for(LinkReady)
+        assert ready.session.voice == "alloy"
+        assert case.log.containing("audio.output.voice: wanted 'marin', the service has 'alloy'")
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_the_service_refuses_is_a_failure_that_names_the_parameter() -> None:
+    async with playing() as case:
+        peer = await case.peer()
+        await peer.greet()
+        await peer.next()
+        await peer.error("unknown_parameter", param="session.reasoning")
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("unknown_parameter", True)
+        assert "session.reasoning" in lost.reason
+        assert case.service.status.state == "refused"
+        assert case.heard.of(LinkReady) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("greets", [False, True])
+async def test_a_handshake_that_does_not_come_to_its_end_has_a_deadline(greets: bool) -> None:
+    async with playing(timing=Timing(connect_timeout_s=0.2, close_timeout_s=0.1)) as case:
+        peer = await case.peer()
+        if greets:
+            await peer.greet()
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("timeout", False)
+        assert f"no session.{'updated' if greets else 'created'}" in lost.reason
+
+
+# --- Not getting in --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_port_where_nothing_listens_is_told_and_tried_again() -> None:
+    port = closed_port()
+    async with living(case_at(f"ws://127.0.0.1:{port}/v1/realtime")) as case:
+        lost = await case.heard.wait_for(LinkLost, 3)
+        assert (lost.code, lost.fatal) == ("refused", False)
+        assert f"nothing listens at 127.0.0.1:{port}" in lost.reason
+        assert "is the server running" in lost.hint
+        health = case.service.health_check()
+        assert (health.ok, health.hint) == (False, lost.hint)
+        assert len(case.log.containing("no link")) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_name_that_does_not_exist_is_told() -> None:
+    async with living(case_at("wss://voicebotd.invalid/v1/realtime")) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("dns", False)
+        assert "voicebotd.invalid:443" in lost.reason
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_answers_nothing_is_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"ws://127.0.0.1:{listening.getsockname()[1]}/"
+        async with living(case_at(url, connect_timeout_s=0.1)) as case:
+            assert (await case.heard.wait_for(LinkLost)).code == "timeout"
+
+
+@pytest.mark.asyncio
+async def test_a_refused_key_is_retried_slowly_and_people_are_told_where_to_put_one() -> None:
+    async with playing(answer=answering(HTTPStatus.UNAUTHORIZED)) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal, lost.retry_in_s) == ("invalid_api_key", True, 90.0)
+        assert "OPENAI_API_KEY" in lost.hint
+        status = case.service.status
+        assert (status.state, status.last_error_code) == ("refused", "invalid_api_key")
+        assert status.retry_in_s == pytest.approx(90, abs=5)
+
+
+@pytest.mark.asyncio
+async def test_too_many_requests_wait_as_long_as_the_service_asks() -> None:
+    async with playing(answer=answering(HTTPStatus.TOO_MANY_REQUESTS, Retry_After="17")) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal, lost.retry_in_s) == ("http_429", False, 17.0)
+        assert case.service.status.state == "waiting"
+
+
+@pytest.mark.asyncio
+async def test_a_service_that_is_down_is_tried_again_until_it_is_back() -> None:
+    down = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY]
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        return answering(down.pop())(connection, request) if down else None
+
+    async with playing(answer=answer) as case:
+        await case.ready()
+        assert [lost.code for lost in case.heard.of(LinkLost)] == ["http_502", "http_503"]
+        status = case.service.status
+        assert (status.state, status.hint, status.retry_in_s) == ("ready", "", None)
+        assert "HTTP 503" in status.last_error
+        assert case.service.health_check().ok
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_is_not_trusted_is_never_shown_the_key(tmp_path: Path) -> None:
+    certificate, private = tmp_path / "cert.pem", tmp_path / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-subj", "/CN=127.0.0.1", "-keyout", str(private), "-out", str(certificate)]
+    subprocess.run([*request, *files], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, private)
+    async with playing(tls=tls) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal, lost.retry_in_s) == ("certificate", True, 90.0)
+        assert "self-signed" in lost.reason
+        assert case.peers.empty()
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_is_put_in_place_later_is_used_when_people_say_so() -> None:
+    keys: list[str | None] = [None]
+
+    def key() -> str | None:
+        return keys[0]
+
+    async with serve(lambda ws: ws.wait_closed(), "127.0.0.1", 0) as server:
+        at = endpoint("openai", f"ws://127.0.0.1:{port_of(server)}/", MODEL)
+        async with living(Case(at, key, Timing(close_timeout_s=0.1, connect_timeout_s=0.1), None)) as case:
+            lost = await case.heard.wait_for(LinkLost)
+            assert (lost.code, lost.fatal) == ("missing_api_key", True)
+            keys[0] = KEY
+            case.service.retry_now()
+            assert (await case.heard.wait_for(LinkLost, 2)).code == "timeout"
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_cannot_be_read_is_told() -> None:
+    def key() -> str | None:
+        raise PermissionError(13, "Permission denied", "/run/credentials/openai-api-key")
+
+    async with playing(key=key) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("key", True)
+        assert "/run/credentials/openai-api-key" in lost.reason
+
+
+# --- While it is ready -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_audio_and_messages_leave_in_the_order_in_which_they_came() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        case.service.send_audio(FRAME)
+        case.service.send(CommitInput(event_id="one"))
+        case.service.send_audio(FRAME)
+        case.service.send(CreateResponse(event_id="two"))
+        types = [(await peer.next())["type"] for _ in range(4)]
+        append = "input_audio_buffer.append"
+        assert types == [append, "input_audio_buffer.commit", append, "response.create"]
+        assert case.service.status.sent_audio_ms == 20
+
+
+@pytest.mark.asyncio
+async def test_of_a_backlog_longer_than_a_second_the_newest_second_is_sent() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        for number in range(200):
+            case.service.send_audio(bytes([number, 0]) * 240)
+        assert case.service.status.backlog_ms == 1000
+        assert case.service.status.dropped_audio_ms == 1000
+        case.service.send(CommitInput(event_id="end"))
+        audio, appends = b"", 0
+        while (message := await peer.next())["type"] == "input_audio_buffer.append":
+            audio, appends = audio + b64decode(message["audio"]), appends + 1
+        assert audio == b"".join(bytes([number, 0]) * 240 for number in range(100, 200))
+        assert appends == 5
+
+
+@pytest.mark.asyncio
+async def test_too_many_waiting_messages_are_dropped_and_counted() -> None:
+    async with playing() as case:
+        await case.ready()
+        for number in range(300):
+            case.service.send(CommitInput(event_id=str(number)))
+        assert case.service.status.dropped_messages == 44
+
+
+@pytest.mark.asyncio
+async def test_events_arrive_in_order_and_nonsense_between_them_is_counted_and_logged_once_per_kind() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        for number in range(3):
+            await peer.ws.send("{")
+            await peer.ws.send(b"\x00\x01")
+            await peer.send({"type": "response.sung"})
+            await peer.send({"type": "input_audio_buffer.speech_started"})
+            await peer.send({**SPEECH, "item_id": f"item_{number}"})
+        await case.heard.wait_for(SpeechStarted, 3)
+        assert [event.item_id for event in case.heard.of(SpeechStarted)] == ["item_0", "item_1", "item_2"]
+        assert case.service.status.unknown_events == 12
+        assert len(case.log.containing("cannot be understood")) == 4
+        assert case.service.status.state == "ready"
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_invents_ever_new_events_does_not_fill_the_log() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        for number in range(200):
+            await peer.send({"type": f"invented.{number}"})
+        await peer.send(SPEECH)
+        await case.heard.wait_for(SpeechStarted)
+        assert case.service.status.unknown_events == 200
+        assert len(case.log.containing("cannot be understood")) == 64
+
+
+@pytest.mark.asyncio
+async def test_a_message_of_many_megabytes_is_taken() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.send({**SPEECH, "padding": "x" * 20 * 2**20})
+        await case.heard.wait_for(SpeechStarted)
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_leaves_the_session_open_is_an_event() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.error("response_cancel_not_active", event_id="ours")
+        error = await case.heard.wait_for(ServerError)
+        assert (error.code, error.event_id) == ("response_cancel_not_active", "ours")
+        assert case.service.status.state == "ready"
+
+
+@pytest.mark.asyncio
+async def test_a_live_change_is_sent_alone_and_confirmed() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        quick = TurnDetection(threshold=0.7)
+        case.service.send(UpdateSession(event_id="ours", turn_detection=quick))
+        message = await peer.next()
+        assert (message["event_id"], set(message["session"])) == ("ours", {"type", "audio"})
+        audio = {
+            **peer.update["audio"],
+            "input": {**peer.update["audio"]["input"], **message["session"]["audio"]["input"]},
+        }
+        await peer.send({"type": "session.updated", "session": {**peer.update, "audio": audio}})
+        updated = await case.heard.wait_for(SessionUpdated)
+        assert updated.session.turn_detection == quick
+        assert case.service.session.turn_detection == quick
+        assert case.log.containing("did not apply") == []
+
+
+@pytest.mark.asyncio
+async def test_a_change_without_a_link_is_part_of_the_next_session() -> None:
+    at = endpoint("compatible", f"ws://127.0.0.1:{closed_port()}/", MODEL)
+    case = Case(at, lambda: KEY, Timing(), None)
+    case.service.send(UpdateSession(event_id="ours", instructions="Be brief"))
+    assert case.service.session.instructions == "Be brief"
+    assert case.service.status.dropped_messages == 0
+    async with playing() as other:
+        peer = await other.peer()
+        await peer.greet()
+        await peer.next()
+        other.service.send(UpdateSession(event_id="ours", instructions="Be brief"))
+        await peer.send({"type": "session.updated", "session": {}})
+        assert (await peer.next())["session"] == {"type": "realtime", "instructions": "Be brief"}
+        await peer.ws.close(1011)
+        again = await other.ready()
+        assert again.update["instructions"] == "Be brief"
+
+
+@pytest.mark.asyncio
+async def test_a_change_that_the_service_refused_is_not_asked_for_again() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        case.service.send(UpdateSession(event_id="ours", turn_detection=TurnDetection(threshold=0.1)))
+        await peer.next()
+        await peer.error("invalid_value", event_id="ours")
+        await case.heard.wait_for(ServerError)
+        assert case.service.session.turn_detection == TurnDetection()
+        await peer.ws.close(1011)
+        again = await case.ready()
+        assert again.update["audio"]["input"]["turn_detection"]["threshold"] == 0.85
+
+
+# --- Losing it -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_code_that_precedes_the_close_decides_and_not_the_close_number() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.error("invalid_api_key")
+        await peer.ws.close(3000, "invalid_request_error.invalid_api_key")
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("invalid_api_key", True)
+        assert case.heard.of(ServerError) == []
+
+
+@pytest.mark.asyncio
+async def test_a_code_in_the_close_reason_alone_decides_too() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.ws.close(1013, "insufficient_quota.insufficient_quota")
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("insufficient_quota", True)
+        assert "credit" in lost.hint
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("close_code", [1000, 1001, 1011, 1013])
+async def test_a_close_without_a_code_is_answered_by_a_new_session(close_code: int) -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.ws.close(close_code)
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("closed", False)
+        await case.ready()
+        assert case.service.status.reconnects == 1
+
+
+@pytest.mark.asyncio
+async def test_an_expired_session_is_replaced_at_once() -> None:
+    async with playing(pace=Pace(first_s=100, expiry_age_s=0)) as case:
+        peer = await case.ready()
+        await peer.error("session_expired")
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal, lost.retry_in_s) == ("session_expired", False, 0.0)
+        await case.ready()
+
+
+@pytest.mark.asyncio
+async def test_an_older_error_does_not_explain_a_later_close() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        await peer.error("response_cancel_not_active")
+        await peer.send(SPEECH)
+        await peer.ws.close(1011)
+        assert (await case.heard.wait_for(LinkLost)).code == "closed"
+
+
+@pytest.mark.asyncio
+async def test_a_line_that_is_reset_is_answered_by_a_new_session() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        tcp = peer.ws.transport.get_extra_info("socket")
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.ws.transport.abort()
+        assert (await case.heard.wait_for(LinkLost)).code == "reset"
+        await case.ready()
+
+
+@pytest.mark.asyncio
+async def test_a_service_that_went_silent_is_found_by_the_pings() -> None:
+    timing = Timing(ping_interval_s=0.05, ping_timeout_s=0.05, close_timeout_s=0.05)
+    async with playing(timing=timing) as case:
+        peer = await case.ready()
+        peer.ws.transport.pause_reading()
+        lost = await case.heard.wait_for(LinkLost)
+        assert (lost.code, lost.fatal) == ("stalled", False)
+
+
+@pytest.mark.asyncio
+async def test_a_service_that_takes_no_more_data_is_given_up() -> None:
+    async with playing(timing=Timing(send_timeout_s=0.2, close_timeout_s=0.1)) as case:
+        peer = await case.ready()
+        peer.ws.transport.pause_reading()
+        for number in range(20):
+            case.service.send(UpdateSession(event_id=str(number), instructions="x" * 2**20))
+        lost = await case.heard.wait_for(LinkLost)
+        assert lost.code == "stalled"
+        assert "takes no more data" in lost.reason
+
+
+@pytest.mark.asyncio
+async def test_the_back_off_grows_until_a_response_was_completed() -> None:
+    async with playing(pace=Pace(first_s=0.01, most_s=10)) as case:
+        for number in range(4):
+            peer = await case.ready()
+            if number == 3:
+                await peer.send({"type": "response.done", "response": {"id": "r", "status": "completed"}})
+                await case.heard.wait_for(ResponseDone)
+            await peer.ws.close(1011)
+            await case.heard.wait_for(LinkLost, number + 1)
+        assert [lost.retry_in_s for lost in case.heard.of(LinkLost)] == [0.005, 0.01, 0.02, 0.005]
+
+
+# --- Letting go ------------------------------------------------------------------------------------------------------
+
+
+async def let_go(case: Case) -> None:
+    """Disconnect; the bound is the service's own promise."""
+    async with asyncio.timeout(2.0):
+        await case.service.disconnect()
+        await case.service.disconnect()
+    assert case.service.status.state == "off"
+    assert case.service.health_check().ok
+
+
+@pytest.mark.asyncio
+async def test_it_lets_go_of_a_connection_that_is_being_opened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        async with living(case_at(f"ws://127.0.0.1:{listening.getsockname()[1]}/")) as case:
+            accepted, _address = await asyncio.to_thread(listening.accept)
+            with accepted:
+                assert case.service.status.state == "connecting"
+                await let_go(case)
+
+
+@pytest.mark.asyncio
+async def test_it_lets_go_in_the_middle_of_a_handshake() -> None:
+    async with playing() as case:
+        await case.peer()
+        await let_go(case)
+
+
+@pytest.mark.asyncio
+async def test_it_lets_go_of_a_session_and_takes_up_another_when_it_is_wanted_again() -> None:
+    async with playing() as case:
+        await case.ready()
+        await let_go(case)
+        assert case.heard.of(LinkLost) == []
+        await case.service.connect()
+        await case.service.connect()
+        await case.ready()
+
+
+@pytest.mark.asyncio
+async def test_it_lets_go_of_a_service_that_reads_nothing() -> None:
+    async with playing(timing=Timing()) as case:
+        peer = await case.ready()
+        peer.ws.transport.pause_reading()
+        for number in range(20):
+            case.service.send(UpdateSession(event_id=str(number), instructions="x" * 2**20))
+        await let_go(case)
+
+
+@pytest.mark.asyncio
+async def test_it_lets_go_while_it_waits_to_try_again() -> None:
+    async with playing(answer=answering(HTTPStatus.SERVICE_UNAVAILABLE), pace=Pace(first_s=100)) as case:
+        await case.heard.wait_for(LinkLost)
+        assert case.service.status.state == "waiting"
+        await let_go(case)
+        assert case.service.status.retry_in_s is None
+
+
+@pytest.mark.asyncio
+async def test_letting_go_of_what_never_lived_returns_at_once() -> None:
+    await let_go(case_at("ws://127.0.0.1:1/"))
+
+
+@pytest.mark.asyncio
+async def test_a_cancellation_that_comes_together_with_a_loss_is_not_forgotten() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        running = next(task for task in asyncio.all_tasks() if "OpenAIService.run" in repr(task))
+        case.heard.then = lambda _event: void(running.cancel())
+        await peer.send(SPEECH)
+        await peer.error("invalid_api_key")
+        await asyncio.wait([running], timeout=DEADLINE_S)
+        assert running.cancelled()
+
+
+def void(_value: object) -> None:
+    return None
+
+
+# --- The key ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_the_key_is_in_no_log_line_no_event_and_no_status(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = json.dumps({"error": {"code": "x", "message": f"bad key {KEY}"}})
+    refusals = [answering(HTTPStatus.INTERNAL_SERVER_ERROR, body)]
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        return refusals.pop()(connection, request) if refusals else None
+
+    async with playing(answer=answer) as case:
+        peer = await case.ready()
+        await peer.error("odd", message=f"who is {KEY}?")
+        await peer.send({"type": f"odd.{KEY}"})
+        await case.heard.wait_for(ServerError)
+        await peer.ws.close(1011, KEY)
+        await case.heard.wait_for(LinkLost, 2)
+        shown = [*case.log.lines, repr(case.heard.events), repr(case.service.status)]
+        shown += [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
+    assert [line for line in shown if KEY in line] == []
+    assert case.log.containing("bad key [key]")
+
+
+@pytest.mark.asyncio
+async def test_audio_is_in_no_log_line() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        case.service.send_audio(FRAME)
+        message = await peer.next()
+        assert case.log.containing("<640 characters>")
+        assert case.log.containing(message["audio"]) == []
