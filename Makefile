@@ -1,0 +1,45 @@
+# Every target does its own set-up; where there is nothing left to set up it takes no time. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: demo test lint bench clean help
+
+# Whatever the caller's Python is told, this project's is not.
+unexport PYTHONPATH PYTHONHOME
+
+PYTHON := .venv/bin/python
+ARGS ?=
+
+demo: ## listen to a conversation: no key and no sound card needed, ends by itself
+	@scripts/setup.sh demo
+	@$(PYTHON) -m voicebotd.demo $(ARGS)
+
+# All parts run even when an earlier one fails, so that one run shows everything; pytest's summary is the last line.
+test: ## lint, branch coverage of the pure rooms, all tests; ARGS go to pytest: make test ARGS="-k barge_in"
+	@scripts/setup.sh test
+	@failed=0; \
+	$(MAKE) --no-print-directory lint || failed=1; \
+	$(PYTHON) tests/pure_rooms.py || failed=1; \
+	$(PYTHON) -m pytest $(ARGS) || failed=1; \
+	exit $$failed
+
+lint: ## ruff, mypy --strict, and who may import whom
+	@scripts/setup.sh dev
+	@failed=0; \
+	$(PYTHON) -m ruff check . || failed=1; \
+	$(PYTHON) -m ruff format --check . || failed=1; \
+	$(PYTHON) -m mypy || failed=1; \
+	.venv/bin/lint-imports || failed=1; \
+	exit $$failed
+
+bench: ## print what it costs and how long it takes; judges nothing; ARGS="--quick" for a short run
+	@scripts/setup.sh test
+	@$(PYTHON) tests/bench/run.py $(ARGS)
+
+clean: ## remove everything that the targets above made
+	@rm -rf .venv build dist ./*.egg-info demo-output .coverage .coverage.*
+	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1\t\2/p' Makefile | expand -t 12

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# setup.sh demo|dev|test: bring this checkout's .venv and the machine's packages to what `make` needs. Idempotent.
+#
+#   demo  what runs          PortAudio if it can be had (without it the demo plays files)
+#   dev   and what checks    nothing of the machine
+#   test  and what tests     PortAudio, a PulseAudio that plays sound card, OpenSSL: all required
+#
+# Needs bash and a Python >= 3.11. Installs Debian packages as root or by a sudo that asks nothing, and otherwise names the
+# command. Works offline once everything is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin" # ldconfig lives there, and not in everybody's PATH
+VENV=.venv
+
+main() {
+  case "${1-}" in
+    demo) python_packages ''; machine_packages optional libportaudio2 ;;
+    dev) python_packages dev ;;
+    test)
+      python_packages dev
+      machine_packages required libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins openssl
+      ;;
+    *) die "usage: $0 demo|dev|test" ;;
+  esac
+}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+# --- the machine's packages ------------------------------------------------------------------------------------------
+
+# Is it there? Asks for the thing that is used, not for the package that usually brings it.
+present() {
+  case "$1" in
+    libportaudio2) "$VENV/bin/python" -c 'import ctypes.util as u; raise SystemExit(not u.find_library("portaudio"))' ;;
+    pulseaudio) command -v pulseaudio ;;
+    pulseaudio-utils) command -v pactl && command -v paplay && command -v parec ;;
+    libasound2-plugins) compgen -G '/usr/lib*/*/alsa-lib/libasound_module_pcm_pulse.so' || compgen -G '/usr/lib*/alsa-lib/libasound_module_pcm_pulse.so' ;;
+    openssl) command -v openssl ;;
+    python3*-venv) "$PYTHON" -c 'import ensurepip, venv' ;;
+    *) die "setup.sh does not know how to look for $1" ;;
+  esac >/dev/null 2>&1
+}
+
+missing_of() {
+  local package
+  for package in "$@"; do present "$package" || printf '%s ' "$package"; done
+}
+
+# machine_packages required|optional PACKAGE...
+machine_packages() {
+  local need=$1 missing
+  shift
+  missing=$(missing_of "$@")
+  [ -n "$missing" ] || return 0
+  say "missing on this machine: $missing"
+  # shellcheck disable=SC2086 # a list of words
+  apt_install $missing || true
+  missing=$(missing_of "$@")
+  [ -n "$missing" ] || return 0
+  if [ "$need" = optional ]; then
+    say "going on without: $missing(to have it: sudo apt-get install $missing)"
+  else
+    die "cannot go on without: $missing" "" "    sudo apt-get install $missing" "" "and then again what you have just run."
+  fi
+}
+
+apt_install() {
+  local as_root=()
+  command -v apt-get >/dev/null || return 1
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true 2>/dev/null || return 1
+    as_root=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+  fi
+  # --no-remove: a test's sound server must not push somebody's own one off the machine.
+  local apt=("${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=120)
+  local install=("${apt[@]}" install -y --no-install-recommends --no-remove "$@")
+  "${install[@]}" >&2 </dev/null && return
+  "${apt[@]}" update >&2 </dev/null || true # lists that are missing or stale are the usual reason
+  "${install[@]}" >&2 </dev/null
+}
+
+# --- Python and its packages -----------------------------------------------------------------------------------------
+
+find_python() {
+  local candidate
+  for candidate in python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys._base_executable)' # not that of a venv that may go away
+      return
+    fi
+  done
+  die "No Python 3.11 or newer was found (python3, python3.13, python3.12, python3.11)." \
+    "    sudo apt-get install python3.11 python3.11-venv"
+}
+
+# Its programs hold absolute paths, so a checkout that was moved or copied needs a new one.
+venv_works() { grep -qF "$PWD/$VENV/" "$VENV/bin/pip" && "$VENV/bin/python" -m pip --version; } >/dev/null 2>&1
+
+make_venv() {
+  local version
+  PYTHON=$(find_python)
+  version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  machine_packages required "python$version-venv"
+  say "creating $VENV with $PYTHON ($version)"
+  rm -rf "$VENV"
+  "$PYTHON" -m venv "$VENV"
+}
+
+# python_packages EXTRA: what is installed with the extra is also enough without it.
+python_packages() {
+  local extra=$1 stamp=$VENV/.installed-${1:-run}
+  local wanted
+  wanted="$PWD $(sha256sum pyproject.toml)"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] || [ "$(cat "$VENV/.installed-dev" 2>/dev/null)" = "$wanted" ]; then
+    "$VENV/bin/python" -c '' 2>/dev/null && return # but not when the Python under it was upgraded away
+  fi
+  venv_works || make_venv
+  say "installing Python packages into $VENV (once)"
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e ".${extra:+[$extra]}" >&2 </dev/null ||
+    die "pip could not install the Python packages; it says why above. This needs the network once."
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+main "$@"
