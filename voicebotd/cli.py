@@ -108,8 +108,8 @@ def _check(loaded: LoadedConfig) -> int:
 async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.daemon import Daemon, rehearsal  # noqa: PLC0415
 
-    async with rehearsal(loaded) as config:
-        await Daemon(config, load_again=lambda: _load(arguments)).run()
+    async with rehearsal(loaded) as pointed:
+        await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
     return Exit.OK
 
 
@@ -118,8 +118,8 @@ async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.file_conversation import hold  # noqa: PLC0415
 
     try:
-        async with rehearsal(loaded) as config:
-            document = await hold(config, arguments.audio_file, output_path=arguments.output)
+        async with rehearsal(loaded) as pointed:
+            document = await hold(pointed(loaded), arguments.audio_file, output_path=arguments.output)
     except AudioError as error:
         _complain(error.message)
         return Exit.USAGE

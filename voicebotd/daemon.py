@@ -14,7 +14,7 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -279,16 +279,18 @@ class Coalesced:
 
 
 @asynccontextmanager
-async def rehearsal(loaded: LoadedConfig) -> AsyncIterator[LoadedConfig]:
-    """Where the provider is the rehearsal and no server of it is named, run the built-in one as long as this lasts."""
+async def rehearsal(loaded: LoadedConfig) -> AsyncIterator[Callable[[LoadedConfig], LoadedConfig]]:
+    """Where the provider is the rehearsal and no server of it is named, run the built-in one as long as this lasts.
+
+    Yields what makes a configuration, now and at each reload, point to it.
+    """
     settings = loaded.settings
     if settings.service.provider != "rehearsal" or is_loopback(urlsplit(settings.service.base_url).hostname or ""):
-        yield loaded
+        yield lambda config: config
         return
     # Imported only here: a box that talks to the cloud pays nothing for the speech model.
     from voicebotd.rehearsal.server import RehearsalServer, script_brain  # noqa: PLC0415
 
-    async with AsyncExitStack() as life:
-        server = await life.enter_async_context(RehearsalServer(brain=script_brain()))
+    async with RehearsalServer(brain=script_brain()) as server:
         log.info("rehearsing", url=server.url)
-        yield change(loaded, {"service.base_url": server.url}, "--rehearse")
+        yield lambda config: change(config, {"service.base_url": server.url}, "--rehearse")

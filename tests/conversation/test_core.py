@@ -267,6 +267,14 @@ def test_without_turn_detection_the_microphone_is_open_only_while_somebody_talks
     assert box.state is State.THINKING
 
 
+def test_a_talk_key_that_nobody_lets_go_is_let_go() -> None:
+    box = Box().live()
+    assert ev.SetTimer(name="talk", delay_s=60.0) in box.do(ev.TalkBegin(request_id=2))
+    box.now_s += 60
+    assert len(only(box.do(ev.TimerFired(name="talk")), ev.CommitInput)) == 1
+    assert box.state is State.THINKING
+
+
 def test_a_hard_stop_is_obeyed_in_mode_off_and_without_a_link() -> None:
     box = Box(barge_in="off").live()
     box.reply()
@@ -357,7 +365,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     ),
     st.builds(ev.PlayoutIdle),
     st.builds(ev.AudioInputEnded),
-    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "confirm:evt_3"])),
+    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "confirm:evt_3"])),
     st.builds(ev.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
     st.builds(ev.StopConversation, request_id=REQUEST_ID),
     st.builds(ev.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),

@@ -22,7 +22,7 @@ class ConversationStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
-    state: str = field(metadata=doc("down, connecting, ready, waiting or refused"))
+    state: str = field(metadata=doc("off, connecting, ready, waiting or refused"))
     provider: str = field(metadata=doc("openai, azure, compatible or rehearsal"))
     model: str = field(metadata=doc("model of the session"))
     session_age_s: float | None = field(metadata=doc("age of the present session", unit="s"))
@@ -34,7 +34,7 @@ class LinkStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
-    state: str = field(metadata=doc("off, starting, running or lost"))
+    state: str = field(metadata=doc("off, starting, running or degraded"))
     input: str = field(metadata=doc("microphone in use"))
     output: str = field(metadata=doc("loudspeaker in use"))
     streams: str = field(metadata=doc("duplex, pair or file"))

@@ -74,6 +74,8 @@ class Tuning:
 
     async def _take_over(self, after: LoadedConfig) -> Outcome:
         changes = diff(self.loaded, after)
+        if any(each.applied == "reconnect" for each in changes):
+            self._reconnect(after)  # first, because it can refuse an address: then nothing must have changed
         vad = await self._tune(changes)
         if any(each.key == INSTRUCTIONS_KEY for each in changes):
             text = after.instructions
@@ -81,8 +83,6 @@ class Tuning:
         for each in changes:
             if each.key in self._live:
                 self._live[each.key](each.new)
-        if any(each.applied == "reconnect" for each in changes):
-            self._reconnect(after)
         self.loaded = after
         _log.info("configuration changed", keys=[each.key for each in changes])
         return Outcome(changes=changes, vad=vad)

@@ -23,6 +23,7 @@ from voicebotd.conversation.timers import Timers
 
 ANSWER = "answer"
 QUIET = "quiet"
+TALK = "talk"
 
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
@@ -146,6 +147,7 @@ class Conversation:
             *self._dialogue.stop(),
             *self._lose_session("conversation.not_running", "the conversation was stopped"),
             ev.CloseLink(),
+            ev.Publish(topic="link", data={"state": "off"}),
             ev.Record(record=ended),
         ]
         self._record = None
@@ -217,7 +219,7 @@ class Conversation:
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
 
     def _timer(self, event: ev.TimerFired) -> list[ev.Effect]:
-        if event.name in (ANSWER, QUIET):
+        if event.name in (ANSWER, QUIET, TALK):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
@@ -226,6 +228,8 @@ class Conversation:
             return []
         if name == QUIET:
             return self._end("the input ended")
+        if name == TALK:
+            return self._desk.let_go(self._dialogue, self._now_s)
         told = ev.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
         return [told, *self._dialogue.responses.give_up()]
 
@@ -274,6 +278,7 @@ class Conversation:
         due = self._ready and self._dialogue.responses.awaited
         return [
             *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
+            *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
         ]
 

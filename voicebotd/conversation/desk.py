@@ -119,18 +119,24 @@ class Desk:
         if self._talking_since_s is None:
             message, hint = "nobody is talking", "voicebotctl talk begins push to talk"
             return [ev.Refuse(request_id=command.request_id, kind="talk.not_begun", message=message, hint=hint)]
-        long_enough = now_s - self._talking_since_s >= MIN_COMMIT_S
+        committed = now_s - self._talking_since_s >= MIN_COMMIT_S
+        effects = self.let_go(dialogue, now_s)
+        return [*effects, ev.Reply(request_id=command.request_id, result={"committed": committed})]
+
+    def let_go(self, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+        """End push to talk, by the key or because it was held too long."""
+        assert self._talking_since_s is not None
+        committed = now_s - self._talking_since_s >= MIN_COMMIT_S
         self._talking_since_s = None
         effects: list[ev.Effect] = []
-        if long_enough:
+        if committed:
             effects.append(ev.CommitInput(event_id=self._ids.event()))
             effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
         else:
             effects.append(ev.ClearInput(event_id=self._ids.event()))
         effects += dialogue.end_of_speech(service_answers=False)
         effects += self._standing.talk(self._ids.event(), talking=False)
-        told = ev.Publish(topic="turn", data={"event": "talk_ended", "committed": long_enough})
-        return [*effects, told, ev.Reply(request_id=command.request_id, result={"committed": long_enough})]
+        return [*effects, ev.Publish(topic="turn", data={"event": "talk_ended", "committed": committed})]
 
     def set_turn_detection(self, command: ev.SetTurnDetection, *, ready: bool) -> list[ev.Effect]:
         """Turn detection is off while somebody holds the talk button, so it cannot be changed then."""

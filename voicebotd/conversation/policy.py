@@ -25,5 +25,7 @@ class Policy:
     """How long a change may take to be confirmed; the service answers within one round trip."""
     answer_within_s: float = 8.0
     """After this long without `response.created` the answer that was due is given up."""
+    longest_talk_s: float = 60.0
+    """Push to talk is let go after this long: whoever held the key may be gone, and nobody else could be heard."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""
