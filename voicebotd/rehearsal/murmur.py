@@ -1,7 +1,7 @@
 """A voice without words, for text that nobody has recorded.
 
 Owns the sound of it: a soft vowel-like tone that swells once per syllable and lasts as long as speaking the text would
-take. It is honest about not being speech; it is there so that whatever plays, measures or interrupts speech has some.
+take, up to `LONGEST_S`. It is honest about not being speech; it is there so that whatever plays, measures or interrupts speech has some.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ FORMANTS_HZ = (500.0, 1500.0)
 """The first two resonances of a neutral vowel."""
 PEAK = 0.12
 SHORTEST_S = 0.3
+LONGEST_S = 20.0
+"""Bounds what one long message can cost, in memory and in time on the event loop (a third of a second)."""
 
 
 def murmur(text: str) -> bytes:
     """Return 24 kHz s16le mono; the same text always sounds the same."""
-    samples = int(max(SHORTEST_S, len(text) / CHARACTERS_PER_S) * SAMPLE_RATE_HZ)
+    samples = int(min(LONGEST_S, max(SHORTEST_S, len(text) / CHARACTERS_PER_S)) * SAMPLE_RATE_HZ)
     time_s = np.arange(samples) / SAMPLE_RATE_HZ
     phase = 2 * np.pi * PITCH_HZ * time_s + 0.8 * np.sin(2 * np.pi * 0.7 * time_s)
     tone = np.zeros(samples)
