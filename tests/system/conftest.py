@@ -13,12 +13,19 @@ from rig.rehearsal import Rehearsal
 
 
 @pytest.fixture(scope="session")
-def card() -> Iterator[VirtualCard]:
+def sound_card() -> Iterator[VirtualCard]:
     """The machine's microphone and loudspeaker. Whoever breaks it repairs it."""
     card = VirtualCard()
     card.start()
     yield card
     card.remove()
+
+
+@pytest.fixture
+def card(sound_card: VirtualCard) -> Iterator[VirtualCard]:
+    """The same, with a visitor who falls silent when the test ends."""
+    yield sound_card
+    sound_card.hush()
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def test_kill_9_of_the_audio_process_in_the_middle_of_an_answer(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
     with run_daemon(server.url) as daemon:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         with card.listening() as ear:
             card.say_it_all(speech.clip("visitor_goodbye"))
             began_s = ear.wait_for_sound(5)
@@ -110,7 +110,7 @@ def test_an_answer_survives_kill_9_of_the_audio_process(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         card.say_it_all(speech.clip("visitor_goodbye"))
         began_s = ear.wait_for_sound(5)
         ear.wait_until_recorded(began_s + 1.0)
@@ -125,7 +125,7 @@ def test_kill_9_of_the_sound_server_in_the_middle_of_an_answer(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
     with run_daemon(server.url) as daemon:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         with card.listening() as ear:
             card.say_it_all(speech.clip("visitor_goodbye"))
             began_s = ear.wait_for_sound(5)

@@ -129,9 +129,9 @@ def test_a_file_that_is_no_audio_exits_2_with_one_line(
 
 
 @pytest.fixture(scope="module")
-def idle_daemon(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
+def idle_daemon(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     settings = {**conversation_settings(server.url), "conversation": {"autostart": False}}
-    with Daemon(settings, env=card.env) as daemon:
+    with Daemon(settings, env=sound_card.env) as daemon:
         yield daemon
 
 

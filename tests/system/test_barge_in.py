@@ -8,11 +8,13 @@ from rig import speech
 from rig.card import Ear, VirtualCard
 from rig.daemon import RunDaemon
 from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
-from rig.sound import FLOOR, RATE_HZ, Recording, Samples, find, last_sound, windows
+from rig.sound import FLOOR, RATE_HZ, Recording, Samples, find, first_sound, last_sound, windows
 from rig.waiting import wait_for
 
 REACTION_S = 0.030
 TRUNCATION_MS = 20
+FADE = RATE_HZ // 50
+"""The fade that keeps the cut from clicking is shorter than this."""
 
 
 @pytest.fixture
@@ -26,20 +28,28 @@ def server(start_rehearsal: StartRehearsal) -> Rehearsal:
 
 
 def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
-    """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip."""
-    began = find(clip[:RATE_HZ], recording).lag
-    ended = last_sound(recording[began : began + len(clip)])
-    assert ended is not None
+    """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip.
+
+    Judged by the half second before the end (less the fade), so that a gap in the playing does not count as heard.
+    """
+    first, last = first_sound(recording), last_sound(recording)
+    assert first is not None
+    assert last is not None
+    fade_began = last - FADE
+    tail = recording[max(first, fade_began - RATE_HZ // 2) : fade_began]
+    match = find(tail, clip)
+    assert match.coherence > 0.95
+    ended = match.lag + len(tail) + FADE
     still_to_come = np.flatnonzero(np.abs(clip[ended + 1 :].astype(np.int32)) > FLOOR)
     assert len(still_to_come), "the answer was not interrupted"
-    return ended / RATE_HZ * 1000, (ended + int(still_to_come[0])) / RATE_HZ * 1000
+    return ended / RATE_HZ * 1000, (ended + 1 + int(still_to_come[0])) / RATE_HZ * 1000
 
 
 @pytest.mark.parametrize("after_s", [0.0, 3.0], ids=["while it is still being generated", "after it was generated"])
 def test_speech_over_the_answer(server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard, after_s: float) -> None:
     clip = speech.clip("assistant_services")
     with run_daemon(server.url) as daemon, card.listening() as ear:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         card.say_it_all(speech.clip("visitor_goodbye"))
         answer_began_s = ear.wait_for_sound(5)
         ear.wait_until_recorded(answer_began_s + after_s)
@@ -93,7 +103,7 @@ def test_in_half_duplex_the_box_does_not_hear_its_own_answer(
     loopback = {"PULSE_SOURCE": "vspk.monitor"}  # the microphone hears the loudspeaker and nothing else
     changes = {"audio": {"echo_control": "half_duplex"}, "barge_in": {"mode": "off"}}
     with run_daemon(server.url, changes, env=loopback) as daemon, card.listening() as ear:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         daemon.rpc.call("message.send", text="What do you offer?")
         began_s = ear.wait_for_sound(5)
         ear.wait_until_recorded(began_s + speech.seconds("assistant_services"))

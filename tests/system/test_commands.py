@@ -21,9 +21,9 @@ def server(start_rehearsal: StartRehearsal) -> Rehearsal:
 
 
 @pytest.fixture(scope="module")
-def daemon(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
-    with Daemon(conversation_settings(server.url), env=card.env) as daemon:
-        server.wait_for_sent("session.updated")
+def daemon(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
+    with Daemon(conversation_settings(server.url), env=sound_card.env) as daemon:
+        daemon.wait_until_linked()
         daemon.rpc.call("events.subscribe")
         yield daemon
 

@@ -20,7 +20,7 @@ def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_histor
 ) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
         daemon.rpc.call("events.subscribe")
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         speaking = card.say(speech.clip("visitor_hours"))
 
         daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "speech_started", 5)

@@ -72,7 +72,7 @@ def test_ready_does_not_wait_for_the_cloud(run_daemon: RunDaemon) -> None:
 
 def test_the_key_is_in_no_log_line_at_debug(server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard) -> None:
     with run_daemon(server.url, {"log": {"level": "debug"}}) as daemon:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         daemon.rpc.call("message.send", text="Hello")
         server.wait_for_sent("response.done")
         daemon.ctl("config", "show")
@@ -90,7 +90,7 @@ def test_a_signal_in_the_middle_of_an_answer_ends_it_cleanly(
     number: signal.Signals, server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
     with run_daemon(server.url) as daemon, card.listening() as ear:
-        daemon.wait_for_status(lambda status: status["link"]["state"] == "ready", 5, "ready link")
+        daemon.wait_until_linked()
         daemon.rpc.call("message.send", text="Hello")
         ear.wait_for_sound(5)
         daemon.stop(number)

@@ -31,7 +31,7 @@ def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
     with run_daemon(server.url, {"turn_detection": {"silence_duration_ms": 1500}}) as daemon:
-        server.wait_for_sent("session.updated")
+        daemon.wait_until_linked()
         slow_ms = end_of_turn_ms(server, card)
 
         printed = daemon.ctl_ok("vad", "set", "threshold=0.7", "silence_duration_ms=600")
@@ -62,8 +62,9 @@ def test_a_change_survives_a_restart_if_and_only_if_it_was_persisted(
 
 
 @pytest.fixture(scope="module")
-def tuned(server: Rehearsal, card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
-    with Daemon(conversation_settings(server.url), env=card.env) as daemon:
+def tuned(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
+    with Daemon(conversation_settings(server.url), env=sound_card.env) as daemon:
+        daemon.wait_until_linked()
         yield daemon
 
 

@@ -105,7 +105,7 @@ class VirtualCard:
             "PULSE_RUNTIME_PATH": f"{self.directory}/pulse",
         }
         """What a program needs in its environment to find this card."""
-        self._plays = 0
+        self._speaking: list[subprocess.Popen[bytes]] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -147,20 +147,29 @@ class VirtualCard:
 
     def remove(self) -> None:
         """Stop for good and leave nothing behind."""
+        self.hush()
         self.stop()
         shutil.rmtree(self.directory)
 
     def say(self, samples: Samples) -> subprocess.Popen[bytes]:
         """Begin to speak into the microphone; the process ends when the last sample was heard."""
-        self._plays += 1
-        path = write_wav(self.directory / f"said-{self._plays}.wav", samples)
-        return subprocess.Popen(
+        path = write_wav(self.directory / f"said-{len(self._speaking)}.wav", samples)
+        speaking = subprocess.Popen(
             ["paplay", "--device=mic_in", "--latency-msec=20", str(path)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self._speaking.append(speaking)
+        return speaking
+
+    def hush(self) -> None:
+        """Nobody speaks any more."""
+        for speaking in self._speaking:
+            speaking.kill()
+            speaking.wait(5)
+        self._speaking.clear()
 
     def say_it_all(self, samples: Samples) -> None:
         """Speak into the microphone until the last sample was heard."""

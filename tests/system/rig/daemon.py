@@ -146,7 +146,11 @@ class Daemon:
             self.process.wait(5)
 
     def __enter__(self) -> Daemon:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
@@ -187,6 +191,10 @@ class Daemon:
             return status if fits(status) else None
 
         return wait_for(probe, deadline_s, lambda: f"{what}; status: {self.status()}", every_s=0.05)
+
+    def wait_until_linked(self) -> None:
+        """Return when a conversation can be held."""
+        self.wait_for_status(lambda status: status["link"]["state"] == "ready", 10, "ready link")
 
     def ctl(self, *arguments: str, deadline_s: float = 15.0) -> subprocess.CompletedProcess[str]:
         """Run voicebotctl against this daemon; the caller judges the exit code."""
