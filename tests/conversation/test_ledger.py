@@ -115,6 +115,14 @@ def test_a_cut_sets_the_pieces_aside_and_new_audio_is_not_touched_by_it() -> Non
     assert [piece.item_id for piece in ledger.pieces] == ["new"]
 
 
+def test_news_of_a_piece_that_was_cut_meanwhile_do_not_make_it_sound_again() -> None:
+    ledger = Ledger()
+    ledger.receive(delta("a", 100))
+    ledger.cut(1)
+    ledger.progressed(heard("a", 10))
+    assert not ledger.sounding
+
+
 def test_a_cut_of_nothing_says_so_and_an_unknown_flush_is_harmless() -> None:
     ledger = Ledger()
     assert not ledger.cut(1)

@@ -97,10 +97,13 @@ class Ledger:
         return self._release(response_id)
 
     def progressed(self, heard: Heard) -> None:
-        """Take the playout clock's word, clamped to what was received and never backwards."""
-        self.sounding = True
+        """Take the playout clock's word, clamped to what was received and never backwards.
+
+        News of a piece that was cut meanwhile were under way when it was: that piece does not sound any more.
+        """
         piece = self._pieces.get((heard.item_id, heard.content_index))
         if piece is not None:
+            self.sounding = True
             _credit(piece, heard)
 
     def idle(self) -> None:

@@ -23,8 +23,8 @@ Format = Literal["journal", "console", "json"]
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """sd-daemon(3)'s prefixes, which are syslog's severities."""
-_CAPPED = {"websockets": logging.INFO}
-"""Below this level websockets logs every frame, which is the visitor's voice and a hundred lines a second."""
+_CAPPED = {"websockets": logging.WARNING, "aiosqlite": logging.WARNING}
+"""Below these levels websockets logs every frame, and aiosqlite every statement with what the visitor said."""
 
 
 def setup(

@@ -45,7 +45,7 @@ def describe(box: Box) -> Status:
     push_to_talk = snapshot.turn_detection["type"] == "none" and not snapshot.talking
     return Status(
         state=str(snapshot.state),
-        reason="; ".join(one.reason for one in sick),
+        reason="; ".join(one.reason for one in sick if one.reason),
         uptime_s=round(time.monotonic() - box.started_at_s, 1),
         conversation=_conversation(snapshot),
         link=_link(box),
