@@ -50,11 +50,11 @@ def certificate_error() -> ssl.SSLCertVerificationError:
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "dns", "Temporary failure"),
         (UnicodeError("label too long"), "dns", "label too long"),
         (TimeoutError("timed out during opening handshake"), "timeout", "timed out during opening handshake"),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refused", "Connection refused"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "refused", "Connection refused"),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), "unreachable", "Network is unreachable"),
-        (ConnectionResetError(errno.ECONNRESET, "reset by peer"), "reset", "reset by peer"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "reset", "Connection reset by peer"),
         (OSError(errno.EMFILE, "Too many open files"), "system", "Too many open files"),
-        (OSError("Multiple exceptions: [Errno 111] a, [Errno 111] b"), "refused", None),
+        (OSError("Multiple exceptions: [Errno 111] a, [Errno 111] b"), "refused", "Connection refused"),
         (OSError("something else"), "system", "something else"),
         (InvalidProxy("ftp://proxy", "scheme"), "proxy", None),
         (ImportError("python-socks"), "proxy", "python-socks"),
@@ -138,9 +138,13 @@ def test_the_error_right_before_a_close_explains_it() -> None:
 def test_a_line_that_breaks_is_a_reset_with_its_cause() -> None:
     exc = closed(None)
     assert from_close(exc, AT, None).kind == "reset"
-    exc.__cause__ = ConnectionResetError(errno.ECONNRESET, "reset by peer")
+    exc.__cause__ = ConnectionResetError(errno.ECONNRESET, "x")
     failure = from_close(exc, AT, ServerError(code="server_error", message="oops"))
-    assert (failure.detail, failure.error_code, failure.error_message) == ("reset by peer", "server_error", "oops")
+    assert (failure.detail, failure.error_code, failure.error_message) == (
+        "Connection reset by peer",
+        "server_error",
+        "oops",
+    )
 
 
 def test_a_service_that_answers_no_ping_is_stalled() -> None:

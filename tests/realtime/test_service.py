@@ -568,6 +568,25 @@ async def test_a_change_that_the_service_refused_is_not_asked_for_again() -> Non
         assert again.update["audio"]["input"]["turn_detection"]["threshold"] == 0.85
 
 
+@pytest.mark.asyncio
+async def test_a_new_configuration_holds_from_the_next_session_and_keeps_what_was_changed_live() -> None:
+    async with playing() as case:
+        peer = await case.ready()
+        case.service.send(UpdateSession(event_id="ours", instructions="Be brief"))
+        await peer.next()
+        url = f"ws://{peer.ws.local_address[0]}:{peer.ws.local_address[1]}/v1/realtime"
+        configured = SessionConfig(model="other", instructions="As configured", voice="cedar")
+        case.service.reconfigure(endpoint("compatible", url, "other"), configured)
+        assert case.service.status.model == MODEL
+        await peer.ws.close(1011)
+        again = await case.ready()
+        assert again.ws.request is not None
+        assert again.ws.request.path.endswith("?model=other")
+        assert again.update["audio"]["output"]["voice"] == "cedar"
+        assert again.update["instructions"] == "Be brief"
+        assert case.service.status.model == "other"
+
+
 # --- Losing it -------------------------------------------------------------------------------------------------------
 
 

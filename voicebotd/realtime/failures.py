@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import socket
 import ssl
@@ -175,5 +176,7 @@ def _detail(exc: BaseException) -> str:
     if isinstance(exc, ssl.SSLCertVerificationError):
         return exc.verify_message
     if isinstance(exc, OSError):
-        return exc.strerror or str(exc)
+        # asyncio writes its own text over the system's: "Connect call failed ('127.0.0.1', 8765)".
+        number = _errno(exc)
+        return os.strerror(number) if number in _BY_ERRNO else exc.strerror or str(exc)
     return str(exc)
