@@ -1,7 +1,8 @@
 """A voice without words, for text that nobody has recorded.
 
 Owns the sound of it: a soft vowel-like tone that swells once per syllable and lasts as long as speaking the text would
-take, up to `LONGEST_S`. It is honest about not being speech; it is there so that whatever plays, measures or interrupts speech has some.
+take, up to `LONGEST_S`. It is honest about not being speech; it is there so that whatever plays, measures or interrupts
+speech has some.
 """
 
 from __future__ import annotations
