@@ -275,6 +275,13 @@ def test_a_talk_key_that_nobody_lets_go_is_let_go() -> None:
     assert box.state is State.THINKING
 
 
+def test_the_service_s_own_detection_has_no_say_while_the_key_is_held() -> None:
+    box = Box().live()
+    box.do(started(), ev.TalkBegin(request_id=2))
+    assert box.do(stopped()) == []
+    assert box.state is State.HEARING
+
+
 def test_a_hard_stop_is_obeyed_in_mode_off_and_without_a_link() -> None:
     box = Box(barge_in="off").live()
     box.reply()

@@ -291,6 +291,8 @@ class Conversation:
         )
 
     def _speech_stopped(self, event: ev.SpeechStopped) -> list[ev.Effect]:
+        if self._desk.talking:
+            return []  # on its way when the key went down and the service's own detection was switched off
         return self._dialogue.speech_stopped(event, service_answers=self._standing.turn_detection.create_response)
 
     def _audio_lost(self, event: ev.AudioLost) -> list[ev.Effect]:

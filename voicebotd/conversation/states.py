@@ -121,7 +121,6 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         ev.LinkReady: anywhere,
         ev.LinkLost: _to(CONNECTING, OFF),
         ev.SpeechStarted: _to(HEARING),
-        ev.SpeechStopped: Handled(QUIET),
         ev.AudioLost: _to(state),
         ev.AudioReady: _to(state),
         ev.TimerFired: Handled(LIVE | {OFF}),
