@@ -38,6 +38,7 @@ class Exchange:
 
         # Written by the output callback.
         self.output_blocks = 0
+        self.output_at_s = 0.0
         self.output_xruns = 0
         self.handed_frames = 0
         """Frames of assistant audio, silence not counted, that the device was given since the stream opened."""
@@ -62,7 +63,10 @@ class Exchange:
         self._wake()
 
     def play(self, out: Samples, *, xrun: bool = False) -> None:
-        """Output callback: fill all of `out`, with silence where there is nothing to play."""
+        """Output callback: fill all of `out`, with silence where there is nothing to play.
+
+        Wakes nobody: the engine comes by with every block of the microphone, and the prefill lasts for three.
+        """
         wanted = self.flushes_wanted
         count = self.playback.read_into(out)
         if wanted != self.flushes_done:
@@ -78,5 +82,5 @@ class Exchange:
             self.flushes_done = wanted
         self.far.write(out)
         self.output_blocks += 1
+        self.output_at_s = time.monotonic()
         self.output_xruns += xrun
-        self._wake()

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from voicebotd.audio.devices import DeviceInfo, decode_list
 from voicebotd.audio.protocol import MAX_MESSAGE_BYTES, Message, decode, encode
@@ -39,6 +39,8 @@ class AudioProcess:
 
     def __init__(self, process: asyncio.subprocess.Process, end: socket.socket, stderr_fd: int) -> None:
         self._process = process
+        # Not `Process.kill`, which may reap the child behind the back of asyncio's own watcher.
+        self._handle = _process_handle(process.pid)
         self._end = end
         self._stderr_fd = stderr_fd
         self._stderr = b""
@@ -79,13 +81,38 @@ class AudioProcess:
             return False
         return True
 
-    async def receive(self) -> Message | None:
-        """The next message; None when the child has ended. Raises `AudioError` for what is no message."""
+    def listen(self, on_message: Callable[[Message], None]) -> asyncio.Future[None]:
+        """Call `on_message` for every message; the future is done when the child has ended.
+
+        It raises `AudioError` for what is no message, and whatever `on_message` raised.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def read() -> None:
+            try:
+                data = self._receive()
+                if data:
+                    on_message(decode(data))
+                    return
+            except BlockingIOError:
+                return
+            except Exception as error:  # noqa: BLE001 - a reader callback's boundary: the waiter raises it
+                if not ended.done():
+                    ended.set_exception(error)
+            loop.remove_reader(self._end)
+            if not ended.done():
+                ended.set_result(None)
+
+        # One reader for the child's life, one datagram a call: a future per message doubled the daemon's cost.
+        loop.add_reader(self._end, read)
+        return ended
+
+    def _receive(self) -> bytes:
         try:
-            data = await asyncio.get_running_loop().sock_recv(self._end, MAX_MESSAGE_BYTES)
-        except OSError:
-            return None
-        return decode(data) if data else None
+            return self._end.recv(MAX_MESSAGE_BYTES)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
 
     def drain_stderr(self) -> None:
         """Keep the last lines. Reading little and rarely is a brake: a child that floods its stderr blocks on it."""
@@ -105,9 +132,9 @@ class AudioProcess:
 
     def kill(self) -> None:
         """End it now. It may be spinning or hanging in a library, so nothing gentler is sure."""
-        if self._process.returncode is None:
+        if self._handle is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     async def reap(self) -> int | None:
         """Let go of it after its end: the exit status, or minus the signal; None if the kernel still holds it."""
@@ -119,13 +146,24 @@ class AudioProcess:
             pass  # in uninterruptible sleep in a driver: nobody can wait for that
         finally:
             self.drain_stderr()
+            asyncio.get_running_loop().remove_reader(self._end)
             os.close(self._stderr_fd)
             self._end.close()
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
         return status
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+
+def _process_handle(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
 
 
 async def list_devices() -> list[DeviceInfo]:

@@ -6,7 +6,7 @@ class here; today there are the identity and the half-duplex gate. Pure over arr
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -18,11 +18,16 @@ from voicebotd.errors import AudioError
 class EchoStage(Protocol):
     """One rung of the echo ladder. Frames in and out have equal length."""
 
+    needs_far: ClassVar[bool]
+    """False: `far` is silence, whatever is played; resampling it costs as much as the microphone."""
+
     def process(self, near: Samples, far: Samples) -> Samples: ...
 
 
 class NoEchoControl:
     """The microphone as it is: headphones, or hardware that cancels by itself."""
+
+    needs_far: ClassVar[bool] = False
 
     def process(self, near: Samples, far: Samples) -> Samples:
         return near
@@ -35,6 +40,8 @@ class HalfDuplexGate:
     the room's tail. The gate closes at the hand-over, a round trip early: a device that overstates its latency would
     otherwise let the first syllable back in.
     """
+
+    needs_far: ClassVar[bool] = True
 
     def __init__(self, *, hold_ms: float) -> None:
         self._hold_samples = round(hold_ms * SAMPLE_RATE_HZ / 1000)

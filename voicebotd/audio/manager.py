@@ -1,8 +1,8 @@
 """The audio as the rest of the daemon sees it: play, flush, mute, and microphone frames that come.
 
-Holds the audio process: spawns, feeds, watches, kills and respawns it. The reply that is being spoken lives on this
-side, so it goes on after the process died. Never touches PortAudio, never blocks the event loop; what is dead and
-when to try again is decided in `watch.py`, what was heard in `playback.py`.
+Feeds the audio process and tells its story; `life.py` spawns, kills and respawns it, `playback.py` decides what was
+heard. The reply that is being spoken lives on this side, so it goes on after the process died. Never touches PortAudio,
+never blocks the event loop.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from voicebotd.audio.child import AudioProcess, list_devices
+from voicebotd.audio.child import list_devices
 from voicebotd.audio.devices import DeviceInfo, resolve
+from voicebotd.audio.life import Life
 from voicebotd.audio.options import AudioOptions, AudioStatus, EchoControl
 from voicebotd.audio.playback import Playback
 from voicebotd.audio.protocol import (
-    EXIT_STREAM_ENDED,
     Adjust,
     Captured,
     Flush,
@@ -32,14 +32,15 @@ from voicebotd.audio.protocol import (
     Play,
 )
 from voicebotd.audio.vitals import Vitals
-from voicebotd.audio.watch import Retry, Watch
-from voicebotd.conversation.events import AudioInputEnded, AudioLost, AudioReady, Event
+from voicebotd.conversation.events import (
+    AudioInputEnded,
+    AudioLost,
+    AudioReady,
+    Event,
+)
 from voicebotd.errors import AudioError
 from voicebotd.service import BaseService, Health
 
-TICK_S = 0.05
-"""How often the watch looks. A tick that came this much late again says that we slept, not the audio process."""
-CLOSE_DEADLINE_S = 1.5
 SELECT_DEADLINE_S = 5.0
 RETRY_HINT = "it is reopened by itself; if this stays, check the device and the sound server"
 
@@ -65,149 +66,103 @@ class AudioManager(BaseService):
         self._options = options
         self._on_event = on_event
         self._on_capture = on_capture
-        self._retry = Retry(rng or random.Random())  # noqa: S311 - jitter, no secret
         self._playback = Playback()
         self._vitals = Vitals()
-        self._watch = Watch()
-        self._process: AudioProcess | None = None
-        self._verdict = ""
+        self._life = Life(self, rng or random.Random())  # noqa: S311 - jitter, no secret
         self._hold_input = False
         self._has_run = False
-        self._spawned = False
-        self._wanted = False
-        self._intended = asyncio.Event()
-        self._nudged = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._ended.set()
         self._selecting = asyncio.Lock()
         self._outcome: asyncio.Future[None] | None = None
 
     # Life.
 
     async def connect(self) -> None:
-        self._wanted = True
-        self._intended.set()
+        self._life.connect()
 
     async def disconnect(self) -> None:
-        self._wanted = False
-        self._intended.set()
-        self._nudged.set()
-        if self._process is not None:
-            self._process.close()
-        try:
-            async with asyncio.timeout(CLOSE_DEADLINE_S):
-                await self._ended.wait()
-        except TimeoutError:
-            if self._process is not None:
-                self._process.kill()
+        await self._life.disconnect()
 
     async def run(self) -> None:
-        self._ended.clear()
         try:
-            await self._intended.wait()
-            while self._wanted:
-                await self._live()
+            await self._life.run()
         finally:
             self._vitals.state = "off"
-            self._ended.set()
 
-    async def _live(self) -> None:
-        """One audio process from its spawn to its end, and the pause after it."""
-        loop = asyncio.get_running_loop()
-        if self._vitals.state == "off":
-            self._vitals.state = "starting"
-        self._nudged.clear()
-        self._verdict = ""
-        self._watch = Watch()
-        try:
-            process = await AudioProcess.spawn(pass_fds=self._inherited_fds())
-        except AudioError as error:
-            self._fail(error.message, error.hint)
-        else:
-            self._vitals.respawns += self._spawned
-            self._spawned = True
-            born_s = loop.time()
-            status = await self._serve(process)
-            self._retry.ended(lived_s=loop.time() - born_s if self._vitals.opened else 0.0)
-            self._bury(process, status)
-        if self._wanted and not self._nudged.is_set():
-            await self._pause(self._retry.failed(loop.time()))
+    def health_check(self) -> Health:
+        vitals = self._vitals
+        return Health(ok=vitals.state == "running", state=vitals.state, reason=vitals.reason, hint=vitals.hint)
 
-    async def _pause(self, delay_s: float) -> None:
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._nudged.wait()
-        except TimeoutError:
-            return
+    @property
+    def status(self) -> AudioStatus:
+        return self._vitals.status(self._options, self._playback, respawns=self._life.respawns)
 
-    def _inherited_fds(self) -> tuple[int, ...]:
+    @property
+    def options(self) -> AudioOptions:
+        """The settings in force."""
+        return self._options
+
+    @property
+    def process_id(self) -> int | None:
+        """The audio process's, None while there is none."""
+        return self._life.process_id
+
+    # What the audio process's life asks and tells (`life.Client`).
+
+    def inherited_fds(self) -> tuple[int, ...]:
         file = self._options.file
         return (file.input,) if file and isinstance(file.input, int) else ()
 
-    async def _serve(self, process: AudioProcess) -> int | None:
-        """Talk to a live process until it ends; return its exit status."""
-        self._process = process
-        status: int | None = None
-        try:
-            self._open(process)
-            async with asyncio.TaskGroup() as group:
-                guard = group.create_task(self._guard(process))
-                await self._listen(process)
-                guard.cancel()
-        finally:
-            self._process = None
-            process.kill()
-            status = await process.reap()
-        return status
+    def opening(self) -> Open:
+        if self._vitals.state == "off":
+            self._vitals.state = "starting"
+        return Open(
+            options=self._options,
+            settings=self._settings(),
+            epoch=self._playback.epoch,
+            resume=self._has_run,
+            resume_frame=self._vitals.input_frames,
+        )
 
-    async def _listen(self, process: AudioProcess) -> None:
-        try:
-            while (message := await process.receive()) is not None:
-                self._handle(message)
-        except AudioError as error:
-            self._verdict = error.message
+    def received(self, message: Message) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if isinstance(message, Captured):
+            self._vitals.capture_delay_ms = round((now_s - message.captured_at_s) * 1000, 2)
+            self._position(message.epoch, message.handed_samples, now_s)
+            self._on_capture(message.pcm)
+        elif isinstance(message, Heartbeat):
+            self._vitals.beats(message)
+            self._position(message.epoch, message.handed_samples, now_s)
+            self._runs()
+        elif isinstance(message, Flushed):
+            self._emit(self._playback.flushed(message.epoch, message.handed_samples, now_s=now_s))
+        elif isinstance(message, Opened):
+            self._vitals.opened = message
+            self._feed()
+        elif isinstance(message, OpenFailed):
+            self._fails(message.reason, message.hint)
+        elif isinstance(message, InputEnded):
+            self._on_event(AudioInputEnded())
 
-    async def _guard(self, process: AudioProcess) -> None:
-        """Look at the watch, the deadlines of flushes and the child's stderr."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due_s = loop.time() + TICK_S
-            await asyncio.sleep(TICK_S)
-            process.drain_stderr()
-            self._emit(self._playback.expired(loop.time()))
-            if loop.time() - due_s < TICK_S:
-                self._judge(process, loop.time())
+    def ticked(self, now_s: float) -> None:
+        self._emit(self._playback.expired(now_s))
 
-    def _judge(self, process: AudioProcess, now_s: float) -> None:
-        verdict = self._watch.verdict(now_s)
-        if verdict == "reopen":
-            self._open(process)
-        elif verdict == "opening_hangs":
-            self._condemn(process, "opening the sound device hangs: the sound server is not answering")
-        elif verdict == "silent":
-            self._condemn(process, "no audio callback for 300 ms: sound server not answering, or device suspended")
-
-    def _condemn(self, process: AudioProcess, reason: str) -> None:
-        self._verdict = self._verdict or reason
-        process.kill()
-
-    def _bury(self, process: AudioProcess, status: int | None) -> None:
-        """Say what its end means, unless it was we who wanted it."""
+    def gone(self, reason: str) -> None:
         self._vitals.ended()
         self._emit(self._playback.lost())
-        if not self._wanted or self._nudged.is_set():
-            return
-        if self._verdict:
-            reason = self._verdict
-        elif status == EXIT_STREAM_ENDED:
-            reason = "the sound stream ended: the device or the sound server is gone"
-        elif status is not None and status < 0:
-            reason = f"the audio process was killed by signal {-status}"
-        else:
-            reason = f"the audio process failed: {process.last_words or f'exit status {status}'}"
-        self._fail(reason, RETRY_HINT)
+        if reason:
+            self._fails(reason, RETRY_HINT)
 
-    def _fail(self, reason: str, hint: str) -> None:
+    def _runs(self) -> None:
+        vitals = self._vitals
+        if vitals.state == "running" or vitals.opened is None:
+            return
+        vitals.state, vitals.reason, vitals.hint = "running", "", ""
+        self._has_run = True
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(None)
+        self._on_event(AudioReady(input_name=vitals.opened.input_name, output_name=vitals.opened.output_name))
+
+    def _fails(self, reason: str, hint: str) -> None:
         """No sound for now. Said once per reason."""
         vitals = self._vitals
         news = (vitals.state, vitals.reason) != ("degraded", reason)
@@ -216,39 +171,6 @@ class AudioManager(BaseService):
             self._outcome.set_exception(AudioError(reason, hint=hint))
         if news:
             self._on_event(AudioLost(reason=reason, hint=hint))
-
-    # What the audio process says.
-
-    def _handle(self, message: Message) -> None:
-        now_s = asyncio.get_running_loop().time()
-        if isinstance(message, Captured):
-            self._vitals.capture_delay_ms = round((now_s - message.captured_at_s) * 1000, 2)
-            self._position(message.epoch, message.handed_samples, now_s)
-            self._on_capture(message.pcm)
-        elif isinstance(message, Heartbeat):
-            self._beats(message, now_s)
-        elif isinstance(message, Flushed):
-            self._emit(self._playback.flushed(message.epoch, message.handed_samples, now_s=now_s))
-        elif isinstance(message, Opened):
-            self._vitals.opened = message
-            self._feed()
-        elif isinstance(message, OpenFailed):
-            self._watch.open_failed(now_s, retry_in_s=self._retry.failed(now_s))
-            self._fail(message.reason, message.hint)
-        elif isinstance(message, InputEnded):
-            self._on_event(AudioInputEnded())
-
-    def _beats(self, beat: Heartbeat, now_s: float) -> None:
-        vitals = self._vitals
-        self._watch.heartbeat(input_blocks=beat.input_blocks, output_blocks=beat.output_blocks, now_s=now_s)
-        vitals.beats(beat)
-        self._position(beat.epoch, beat.handed_samples, now_s)
-        if vitals.state != "running" and vitals.opened is not None:
-            vitals.state, vitals.reason, vitals.hint = "running", "", ""
-            self._has_run = True
-            if self._outcome is not None and not self._outcome.done():
-                self._outcome.set_result(None)
-            self._on_event(AudioReady(input_name=vitals.opened.input_name, output_name=vitals.opened.output_name))
 
     def _position(self, epoch: int, handed_samples: int, now_s: float) -> None:
         latency_s = self._vitals.output_latency_s
@@ -261,17 +183,6 @@ class AudioManager(BaseService):
 
     # What is said to it.
 
-    def _open(self, process: AudioProcess) -> None:
-        self._watch.opening(asyncio.get_running_loop().time())
-        message = Open(
-            options=self._options,
-            settings=self._settings(),
-            epoch=self._playback.epoch,
-            resume=self._has_run,
-            resume_frame=self._vitals.input_frames,
-        )
-        self._tell(process, message)
-
     def _settings(self) -> Adjust:
         return Adjust(
             muted=self._options.muted,
@@ -281,16 +192,11 @@ class AudioManager(BaseService):
             hold_input=self._hold_input,
         )
 
-    def _tell(self, process: AudioProcess, message: Message) -> None:
-        """Control messages must arrive: a child whose socket is full stopped reading long ago."""
-        if not process.send(message):
-            self._condemn(process, "the audio process does not read")
-
     def _feed(self) -> None:
         """Give the audio process what its credit allows. What does not fit waits for the next position."""
-        if self._process is None or self._vitals.opened is None:
+        if self._vitals.opened is None:
             return
-        while (chunk := self._playback.next_chunk()) and self._process.send(Play(pcm=chunk)):
+        while (chunk := self._playback.next_chunk()) and self._life.send(Play(pcm=chunk)):
             self._playback.fed(chunk)
 
     def play(self, item_id: str, content_index: int, pcm: bytes) -> None:
@@ -301,10 +207,10 @@ class AudioManager(BaseService):
     def flush(self, token: int) -> None:
         """Silence within one block; `PlayoutFlushed(token)` follows within 500 ms, at once where there is no sound."""
         epoch = self._playback.flush(token, now_s=asyncio.get_running_loop().time())
-        if self._process is None or self._vitals.opened is None:
+        if self._vitals.opened is None:
             self._emit(self._playback.lost())
         else:
-            self._tell(self._process, Flush(epoch=epoch))
+            self._life.tell(Flush(epoch=epoch))
 
     def set_muted(self, on: bool) -> None:
         """A muted microphone hears zeros."""
@@ -328,8 +234,7 @@ class AudioManager(BaseService):
 
     def _change(self, options: AudioOptions) -> None:
         self._options = options
-        if self._process is not None:
-            self._tell(self._process, self._settings())
+        self._life.tell(self._settings())
 
     # Devices.
 
@@ -365,7 +270,7 @@ class AudioManager(BaseService):
 
     async def _reopen(self, chosen: AudioOptions) -> None:
         self._options = chosen
-        if not self._wanted:
+        if not self._life.wanted:
             return
         self._outcome = asyncio.get_running_loop().create_future()
         self._restart()
@@ -376,29 +281,5 @@ class AudioManager(BaseService):
             self._outcome = None
 
     def _restart(self) -> None:
-        """End the present process; its successor opens what the options now say."""
         self._vitals.state = "starting"
-        self._nudged.set()
-        if self._process is not None:
-            self._process.kill()
-
-    # Truth.
-
-    @property
-    def options(self) -> AudioOptions:
-        """The settings in force."""
-        return self._options
-
-    @property
-    def process_id(self) -> int | None:
-        """The audio process's, None while there is none."""
-        return self._process.pid if self._process is not None else None
-
-    @property
-    def status(self) -> AudioStatus:
-        return self._vitals.status(self._options, self._playback)
-
-    def health_check(self) -> Health:
-        vitals = self._vitals
-        ok = vitals.state == "running"
-        return Health(ok=ok, state=vitals.state, reason=vitals.reason, hint=vitals.hint)
+        self._life.restart()

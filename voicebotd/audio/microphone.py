@@ -1,6 +1,6 @@
 """The hearing half of the engine thread: from blocks of the device to 10 ms frames at 24 kHz. Pure over arrays.
 
-Order: gain, level, mute, resample, pair with the far end. Knows no device and no socket.
+The microphone (near) and what the loudspeaker was given (far), paired by count. Knows no device and no socket.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class FarEnd:
     its oldest samples; either shifts the pairing once and is counted.
     """
 
-    def __init__(self, *, output_hz: int, block_samples: int) -> None:
+    def __init__(self, *, output_hz: int, block_ms: int) -> None:
         self._resampler = Resampler(output_hz, SAMPLE_RATE_HZ)
         self._fifo = _Fifo()
-        self._block_samples = block_samples
+        self._block_samples = block_ms * SAMPLE_RATE_HZ // 1000
         self._paired = False
         self.corrections = 0
 
@@ -72,12 +72,11 @@ class FarEnd:
 
 
 class Microphone:
-    """Takes what the callbacks recorded; gives frames of (near, far), ready for the echo stage."""
+    """Takes what the input callback recorded: gain, level, mute, resample, cut into frames."""
 
-    def __init__(self, *, input_hz: int, output_hz: int, block_ms: int) -> None:
+    def __init__(self, *, input_hz: int) -> None:
         self._resampler = Resampler(input_hz, SAMPLE_RATE_HZ)
         self._fifo = _Fifo()
-        self.far = FarEnd(output_hz=output_hz, block_samples=block_ms * SAMPLE_RATE_HZ // 1000)
         self.gain = Gain(1.0)
         self.meter = LevelMeter()
         self.muted = False
@@ -88,9 +87,10 @@ class Microphone:
         self.meter.add(loud)
         self._fifo.push(self._resampler.push(np.zeros_like(loud) if self.muted else loud))
 
-    def frames(self) -> list[tuple[Samples, Samples]]:
-        """All whole frames by now, each with what the loudspeaker was given meanwhile."""
-        count = len(self._fifo) // FRAME_SAMPLES
-        if count:
-            self.far.align(len(self._fifo))
-        return [(self._fifo.pop(FRAME_SAMPLES), self.far.next_frame()) for _ in range(count)]
+    @property
+    def waiting_samples(self) -> int:
+        return len(self._fifo)
+
+    def frames(self) -> list[Samples]:
+        """All whole frames by now."""
+        return [self._fifo.pop(FRAME_SAMPLES) for _ in range(len(self._fifo) // FRAME_SAMPLES)]

@@ -102,8 +102,12 @@ class OpenFailed(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Message):
-    """Every 100 ms. The block counts prove that both callbacks live; all counts are since this process opened."""
+    """Every 100 ms, once both callbacks have run. Counts are since this process opened.
 
+    `silent_ms` is how long ago the less lively of the two callbacks was last called.
+    """
+
+    silent_ms: int
     input_blocks: int
     output_blocks: int
     input_frames: int

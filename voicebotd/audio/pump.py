@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+
+import numpy as np
 
 from voicebotd.audio.callback import Exchange
 from voicebotd.audio.gate import EchoStage, NoEchoControl, stage_for
 from voicebotd.audio.level import db_to_factor
-from voicebotd.audio.microphone import Microphone
-from voicebotd.audio.options import AudioOptions
+from voicebotd.audio.microphone import FarEnd, Microphone
+from voicebotd.audio.options import FRAME_SAMPLES, AudioOptions
 from voicebotd.audio.protocol import Adjust, Captured, Flushed, Heartbeat, InputEnded, Message
 from voicebotd.audio.recorder import Recorder
-from voicebotd.audio.ring import Ring
+from voicebotd.audio.ring import Ring, Samples
 from voicebotd.audio.sources import Latency, StreamFormat
 from voicebotd.audio.speaker import Speaker
 
@@ -23,6 +26,7 @@ FADE_MS = 10
 """Shorter clicks, longer is heard as a word going on."""
 RING_MS = 500
 """How long the engine thread may stall before microphone audio is lost."""
+_SILENCE: Samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 
 
 class Pump:
@@ -42,8 +46,6 @@ class Pump:
         self._flushes: deque[int] = deque()
         self._recorder = recorder
         self._round_trip_ms = 0.0
-        self._echo_control = "none"
-        self._stage: EchoStage = NoEchoControl()
         self._ended = False
         self.exchange = Exchange(
             capture=Ring(_frames(form.input_hz, RING_MS)),
@@ -52,12 +54,18 @@ class Pump:
             fade_frames=_frames(form.output_hz, FADE_MS),
             wake=wake,
         )
-        self._microphone = Microphone(input_hz=form.input_hz, output_hz=form.output_hz, block_ms=options.block_ms)
+        self._microphone = Microphone(input_hz=form.input_hz)
+        self._new_far_end = partial(FarEnd, output_hz=form.output_hz, block_ms=options.block_ms)
+        self._far: FarEnd | None = None
         self._speaker = Speaker(
             ring=self.exchange.playback,
             output_hz=form.output_hz,
             block_frames=_frames(form.output_hz, options.block_ms),
         )
+
+        self._echo_control = "none"
+        self._stage: EchoStage = NoEchoControl()
+        self._set_stage(self._echo_control)
 
     def opened(self, latency: Latency) -> None:
         """The stream told its latency, which the echo stages count with."""
@@ -75,6 +83,10 @@ class Pump:
     def _set_stage(self, mode: str) -> None:
         self._echo_control = mode
         self._stage = stage_for(mode, tail_ms=self._tail_ms, round_trip_ms=self._round_trip_ms)
+        if not (self._stage.needs_far or self._recorder.active):
+            self._far = None
+        elif self._far is None:
+            self._far = self._new_far_end()
 
     def play(self, pcm: bytes) -> None:
         self._speaker.queue(pcm)
@@ -114,17 +126,28 @@ class Pump:
     def _captured(self) -> list[Message]:
         captured_at_s = self.exchange.input_at_s
         recorded = self.exchange.capture.read_all()
-        self._microphone.far.push(self.exchange.far.read_all())
+        self._hear_far()
         if not len(recorded):
             return []
         self._microphone.push(recorded)
-        messages: list[Message] = []
+        if self._far is not None:
+            self._far.align(self._microphone.waiting_samples)
         handed = self._handed_samples()
-        for near, far in self._microphone.frames():
-            self._recorder.write(near, far)
-            pcm = self._stage.process(near, far).tobytes()
-            messages.append(Captured(captured_at_s=captured_at_s, epoch=self._epoch, handed_samples=handed, pcm=pcm))
-        return messages
+        return [
+            Captured(captured_at_s=captured_at_s, epoch=self._epoch, handed_samples=handed, pcm=self._cleaned(near))
+            for near in self._microphone.frames()
+        ]
+
+    def _hear_far(self) -> None:
+        if self._far is None:
+            self.exchange.far.drop_all()
+        else:
+            self._far.push(self.exchange.far.read_all())
+
+    def _cleaned(self, near: Samples) -> bytes:
+        far = self._far.next_frame() if self._far is not None else _SILENCE
+        self._recorder.write(near, far)
+        return self._stage.process(near, far).tobytes()
 
     def _handed_samples(self) -> int:
         return self._speaker.handed_samples(self.exchange.handed_frames)
@@ -134,10 +157,12 @@ class Pump:
         """Both callbacks have run: the stream lives."""
         return self.exchange.input_blocks > 0 and self.exchange.output_blocks > 0
 
-    def heartbeat(self, *, dropped_frames: int) -> Heartbeat:
+    def heartbeat(self, *, now_s: float, dropped_frames: int) -> Heartbeat:
         """How things are; `dropped_frames` microphone frames did not fit into the socket."""
         exchange = self.exchange
+        silent_s = now_s - min(exchange.input_at_s, exchange.output_at_s)
         return Heartbeat(
+            silent_ms=max(0, round(silent_s * 1000)),
             input_blocks=exchange.input_blocks,
             output_blocks=exchange.output_blocks,
             input_frames=exchange.input_position,
@@ -146,7 +171,7 @@ class Pump:
             xruns=exchange.input_xruns + exchange.output_xruns,
             starved_blocks=exchange.starved_blocks,
             dropped_capture_frames=dropped_frames + exchange.lost_capture_blocks,
-            drift_corrections=self._microphone.far.corrections,
+            drift_corrections=self._far.corrections if self._far is not None else 0,
             input_level_dbfs=round(self._microphone.meter.take_dbfs(), 1),
         )
 

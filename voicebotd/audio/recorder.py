@@ -85,6 +85,10 @@ class Recorder:
         self._speaker = WavWriter(speaker_path, channels=1, resume=resume) if speaker_path else None
         self._both = WavWriter(both_sides_path, channels=2, resume=resume) if both_sides_path else None
 
+    @property
+    def active(self) -> bool:
+        return self._speaker is not None or self._both is not None
+
     def write(self, near: Samples, far: Samples) -> None:
         if self._speaker:
             self._speaker.write(far)

@@ -7,6 +7,7 @@ from voicebotd.audio.playback import Playback
 from voicebotd.audio.protocol import Heartbeat, Opened
 
 _NO_BEAT = Heartbeat(
+    silent_ms=0,
     input_blocks=0,
     output_blocks=0,
     input_frames=0,
@@ -27,7 +28,6 @@ class Vitals:
         self.state: AudioState = "off"
         self.reason = ""
         self.hint = ""
-        self.respawns = 0
         self.capture_delay_ms = 0.0
         self.opened: Opened | None = None
         self.beat = _NO_BEAT
@@ -56,7 +56,7 @@ class Vitals:
     def output_latency_s(self) -> float:
         return self.opened.output_latency_ms / 1000 if self.opened else 0.0
 
-    def status(self, options: AudioOptions, playback: Playback) -> AudioStatus:
+    def status(self, options: AudioOptions, playback: Playback, *, respawns: int) -> AudioStatus:
         opened, beat = self.opened, self.beat
         return AudioStatus(
             state=self.state,
@@ -75,7 +75,7 @@ class Vitals:
             input_level_dbfs=beat.input_level_dbfs,
             xruns=self._xruns + beat.xruns,
             underruns=self._starved + beat.starved_blocks + playback.gaps,
-            respawns=self.respawns,
+            respawns=respawns,
             dropped_capture_frames=self._dropped + beat.dropped_capture_frames,
             dropped_playback_ms=playback.dropped_ms,
             played_ms=playback.played_ms,
