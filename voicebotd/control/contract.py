@@ -74,10 +74,10 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(code=1007, kind="history.not_found", summary="no such conversation"),
         ErrorKind(code=1008, kind="config.invalid", summary="the configuration refuses it"),
         ErrorKind(code=1009, kind="file.unreadable", summary="no file came with the request, or it has no audio"),
+        ErrorKind(code=1010, kind="history.unavailable", summary="the database cannot be read", retryable=True),
         ErrorKind(code=1011, kind="response.interrupted", summary="an interrupt stopped everything that was to follow"),
         ErrorKind(code=1012, kind="talk.not_begun", summary="the talk key is not held"),
         ErrorKind(code=1013, kind="talk.active", summary="not while the talk key is held", retryable=True),
-        ErrorKind(code=1010, kind="history.unavailable", summary="the database cannot be read", retryable=True),
     )
 }
 
@@ -232,7 +232,7 @@ METHODS: dict[str, Method] = {
             params="HistoryListParams",
             result="HistoryList",
             scope="read",
-            errors=("history.unavailable",),
+            errors=("history.not_found", "history.unavailable"),
         ),
         Method(
             name="history.get",

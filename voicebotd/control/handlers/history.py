@@ -9,8 +9,10 @@ from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.jsonrpc import refusal
 from voicebotd.conversation.records import ConversationRecord
+from voicebotd.errors import RpcError
 from voicebotd.file_conversation import turn_result
 from voicebotd.store.conversations import ConversationRepository
+from voicebotd.store.faults import StoreError
 
 
 def history_handlers(box: Box) -> dict[str, Handler]:
@@ -22,7 +24,12 @@ def history_handlers(box: Box) -> dict[str, Handler]:
         return box.history
 
     async def list_(params: HistoryListParams, _caller: Caller) -> HistoryList:
-        page = await kept().conversations.page(limit=params.limit, before=params.before)
+        try:
+            page = await kept().conversations.page(limit=params.limit, before=params.before)
+        except StoreError as error:
+            if error.fault == "not_found":
+                raise _not_found(f"no conversation {params.before}") from error
+            raise
         turns = await kept().turns.count([one.conversation_id for one in page])
         return HistoryList(conversations=[_entry(one, turns.get(one.conversation_id, 0)) for one in page])
 
@@ -31,13 +38,17 @@ def history_handlers(box: Box) -> dict[str, Handler]:
         stored = await kept().conversations.get_with_turns(conversation_id) if conversation_id else None
         if stored is None:
             message = f"no conversation {conversation_id}" if conversation_id else "there was no conversation yet"
-            raise refusal("history.not_found", message, hint="voicebotctl history list shows them")
+            raise _not_found(message)
         return HistoryConversation(
             conversation=_entry(stored.conversation, len(stored.turns)),
             turns=[turn_result(turn) for turn in stored.turns],
         )
 
     return {"history.list": list_, "history.get": get}
+
+
+def _not_found(message: str) -> RpcError:
+    return refusal("history.not_found", message, hint="voicebotctl history list shows them")
 
 
 async def _latest(conversations: ConversationRepository) -> str | None:
