@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError
 from voicebotd.conversation.policy import Policy
@@ -26,21 +27,21 @@ class Box:
             Policy(instructions="Be kind.", turn_detection=detection or ev.TurnDetection(), **policy)
         )
         self.now_s = 100.0
-        self.log: list[ev.Effect] = []
+        self.log: list[fx.Effect] = []
 
     @property
     def state(self) -> State:
         return self.core.state
 
-    def do(self, *events: ev.Event) -> list[ev.Effect]:
-        effects: list[ev.Effect] = []
+    def do(self, *events: ev.Event) -> list[fx.Effect]:
+        effects: list[fx.Effect] = []
         for event in events:
             self.now_s += 0.01
             effects += self.core.handle(event, self.now_s)
         self.log += effects
         return effects
 
-    def start(self, **how: Any) -> list[ev.Effect]:
+    def start(self, **how: Any) -> list[fx.Effect]:
         return self.do(ev.StartConversation(request_id=1, conversation_id="c1", **how))
 
     def live(self, **how: Any) -> Box:
@@ -62,12 +63,12 @@ def delta(response_id: str = "r1", item_id: str = "a1") -> ev.AudioDelta:
     return ev.AudioDelta(response_id=response_id, item_id=item_id, output_index=0, content_index=0, pcm=PCM_100_MS)
 
 
-def only(effects: list[ev.Effect], kind: type[Any]) -> list[Any]:
+def only(effects: list[fx.Effect], kind: type[Any]) -> list[Any]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
-def states(effects: list[ev.Effect]) -> list[str]:
-    return [effect.data["state"] for effect in only(effects, ev.Publish) if effect.topic == "state"]
+def states(effects: list[fx.Effect]) -> list[str]:
+    return [effect.data["state"] for effect in only(effects, fx.Publish) if effect.topic == "state"]
 
 
 def started(item_id: str = "u1") -> ev.SpeechStarted:
@@ -81,11 +82,11 @@ def stopped(item_id: str = "u1") -> ev.SpeechStopped:
 def test_the_microphone_opens_only_when_the_service_confirmed_the_session() -> None:
     box = Box()
     begun = box.start()
-    assert len(only(begun, ev.OpenLink)) == 1
-    assert only(begun, ev.Reply)[0].result == {"conversation_id": "c1"}
-    assert only(begun, ev.OpenMicrophone) == []
+    assert len(only(begun, fx.OpenLink)) == 1
+    assert only(begun, fx.Reply)[0].result == {"conversation_id": "c1"}
+    assert only(begun, fx.OpenMicrophone) == []
     ready = box.do(ev.LinkReady(session_id="s1", model="m", session=SESSION))
-    assert only(ready, ev.OpenMicrophone) == [ev.OpenMicrophone(open=True)]
+    assert only(ready, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
     assert box.state is State.LISTENING
     snapshot = box.core.snapshot()
     assert (snapshot.conversation_id, snapshot.talking) == ("c1", False)
@@ -101,7 +102,7 @@ def test_a_spoken_turn_goes_through_hearing_thinking_speaking_and_back() -> None
     assert box.state is State.SPEAKING
     usage = ev.Usage(input_audio=20, output_audio=30)
     told = box.do(ev.ResponseDone(response_id="r1", status="completed", usage=usage))
-    assert only(told, ev.Publish)[-1].data["tokens"] == 50
+    assert only(told, fx.Publish)[-1].data["tokens"] == 50
     box.do(ev.PlayoutIdle())
     assert states(box.log) == ["hearing", "thinking", "speaking", "listening"]
     assert box.core.snapshot().tokens == 50
@@ -111,36 +112,36 @@ def test_a_spoken_turn_goes_through_hearing_thinking_speaking_and_back() -> None
 def test_an_interruption_is_heard_at_once_and_truncated_once() -> None:
     box = Box().live()
     box.reply()
-    assert len(only(box.do(started("u2")), ev.Flush)) == 1
+    assert len(only(box.do(started("u2")), fx.Flush)) == 1
     assert box.state is State.HEARING
-    token = only(box.log, ev.Flush)[0].token
+    token = only(box.log, fx.Flush)[0].token
     heard = ev.Heard(item_id="a1", content_index=0, heard_samples=2400)
     effects = box.do(ev.PlayoutFlushed(token=token, heard=(heard,)))
-    assert [effect.audio_end_ms for effect in only(effects, ev.TruncateItem)] == [100]
-    assert only(box.do(delta()), ev.Play) == []
+    assert [effect.audio_end_ms for effect in only(effects, fx.TruncateItem)] == [100]
+    assert only(box.do(delta()), fx.Play) == []
 
 
 def test_the_assistant_may_speak_first() -> None:
     box = Box(speaks_first="assistant", greeting="Welcome!")
     box.live()
-    (create,) = only(box.log, ev.CreateResponse)
+    (create,) = only(box.log, fx.CreateResponse)
     assert create.instructions.startswith("Be kind.")
     assert create.instructions.endswith("Welcome!")
     assert box.state is State.THINKING
     again = box.do(
         ev.LinkLost(reason="gone", retry_in_s=0.3), ev.LinkReady(session_id="s2", model="m", session=SESSION)
     )
-    assert only(again, ev.CreateResponse) == [], "nobody is greeted twice"
+    assert only(again, fx.CreateResponse) == [], "nobody is greeted twice"
 
 
 def test_a_greeting_given_with_the_start_is_spoken() -> None:
-    assert "Hi" in only(Box().live(greeting="Hi").log, ev.CreateResponse)[0].instructions
-    assert only(Box().live(greeting="Hi", speaks_first="user").log, ev.CreateResponse) == []
+    assert "Hi" in only(Box().live(greeting="Hi").log, fx.CreateResponse)[0].instructions
+    assert only(Box().live(greeting="Hi", speaks_first="user").log, fx.CreateResponse) == []
 
 
 def test_instructions_of_one_conversation_end_with_it() -> None:
     box = Box()
-    (update,) = only(box.start(instructions="It is Monday."), ev.UpdateSession)
+    (update,) = only(box.start(instructions="It is Monday."), fx.UpdateSession)
     assert update.instructions.endswith("It is Monday.")
     box.do(ev.StopConversation(request_id=2))
     assert box.core.snapshot().instructions == "Be kind."
@@ -151,15 +152,15 @@ def test_a_stop_silences_closes_records_and_sums_up() -> None:
     box.reply()
     effects = box.do(ev.StopConversation(request_id=2, reason="requested"))
     assert box.state is State.OFF
-    assert len(only(effects, ev.Flush)) == 1
-    assert len(only(effects, ev.CloseLink)) == 1
-    assert only(effects, ev.OpenMicrophone) == [ev.OpenMicrophone(open=False)]
-    assert only(effects, ev.Record)[-1].record.end_reason == "requested"
-    summary = only(effects, ev.Reply)[0].result
+    assert len(only(effects, fx.Flush)) == 1
+    assert len(only(effects, fx.CloseLink)) == 1
+    assert only(effects, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
+    assert only(effects, fx.Record)[-1].record.end_reason == "requested"
+    summary = only(effects, fx.Reply)[0].result
     assert summary["turns"] == 1
     assert summary["seconds"] > 0
-    token = only(effects, ev.Flush)[0].token
-    assert only(box.do(ev.PlayoutFlushed(token=token, heard=())), ev.ToService) == []
+    token = only(effects, fx.Flush)[0].token
+    assert only(box.do(ev.PlayoutFlushed(token=token, heard=())), fx.ToService) == []
 
 
 def test_commands_that_make_no_sense_are_refused_with_a_hint() -> None:
@@ -194,11 +195,11 @@ def test_a_lost_link_refuses_who_waits_and_a_new_one_goes_on() -> None:
     box.do(ev.RequestResponse(request_id=5, wait=True))
     lost = box.do(ev.LinkLost(reason="reset", code="", hint="wait", retry_in_s=0.25))
     assert box.state is State.CONNECTING
-    assert only(lost, ev.Refuse)[0].request_id == 5
-    assert only(lost, ev.Publish)[0].data["state"] == "lost"
-    assert only(lost, ev.OpenMicrophone) == [ev.OpenMicrophone(open=False)]
+    assert only(lost, fx.Refuse)[0].request_id == 5
+    assert only(lost, fx.Publish)[0].data["state"] == "lost"
+    assert only(lost, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
     refused = box.do(ev.LinkLost(reason="the key was refused", code="invalid_api_key", fatal=True))
-    assert only(refused, ev.Publish)[0].data["state"] == "refused"
+    assert only(refused, fx.Publish)[0].data["state"] == "refused"
     box.do(ev.LinkReady(session_id="s2", model="m", session=SESSION))
     assert box.state is State.LISTENING
 
@@ -208,15 +209,15 @@ def test_a_second_session_without_a_loss_starts_afresh() -> None:
     box.do(started())
     effects = box.do(ev.LinkReady(session_id="s2", model="m", session=SESSION))
     assert box.state is State.LISTENING
-    assert only(effects, ev.OpenMicrophone) == []
+    assert only(effects, fx.OpenMicrophone) == []
 
 
 def test_an_answer_that_does_not_come_is_given_up_and_told() -> None:
     box = Box().live()
     effects = box.do(started(), stopped())
-    assert ev.SetTimer(name="answer", delay_s=8.0) in effects
+    assert fx.SetTimer(name="answer", delay_s=8.0) in effects
     given_up = box.do(ev.TimerFired(name="answer"))
-    assert only(given_up, ev.Publish)[0].data["code"] == "no_answer"
+    assert only(given_up, fx.Publish)[0].data["code"] == "no_answer"
     assert box.state is State.LISTENING
     assert box.do(ev.TimerFired(name="answer")) == [], "a timer that was cancelled meanwhile"
 
@@ -224,54 +225,54 @@ def test_an_answer_that_does_not_come_is_given_up_and_told() -> None:
 def test_an_answer_that_comes_stops_its_timer() -> None:
     box = Box().live()
     box.do(started(), stopped())
-    assert ev.CancelTimer(name="answer") in box.do(ev.ResponseCreated(response_id="r1"))
+    assert fx.CancelTimer(name="answer") in box.do(ev.ResponseCreated(response_id="r1"))
 
 
 def test_errors_are_matched_to_what_caused_them_and_the_rest_is_told() -> None:
     box = Box().live()
     box.do(ev.SendMessage(request_id=7, text="x" * 9, respond=False))
-    event_id = only(box.log, ev.CreateMessage)[0].event_id
-    assert only(box.do(ev.ServerError(code="a", message="b", event_id=event_id)), ev.Refuse)[0].request_id == 7
+    event_id = only(box.log, fx.CreateMessage)[0].event_id
+    assert only(box.do(ev.ServerError(code="a", message="b", event_id=event_id)), fx.Refuse)[0].request_id == 7
     assert box.do(ev.ServerError(code="response_cancel_not_active", message="nothing to cancel")) == []
     told = box.do(ev.ServerError(code="server_error", message="oops", param="p"))
-    assert only(told, ev.Publish)[0].data == {"code": "server_error", "message": "oops", "param": "p"}
+    assert only(told, fx.Publish)[0].data == {"code": "server_error", "message": "oops", "param": "p"}
 
 
 def test_deliveries_and_confirmations_are_timed() -> None:
     box = Box().live()
-    timer = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), ev.SetTimer)[0].name
-    assert only(box.do(ev.TimerFired(name=timer)), ev.Refuse)[0].request_id == 7
+    timer = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), fx.SetTimer)[0].name
+    assert only(box.do(ev.TimerFired(name=timer)), fx.Refuse)[0].request_id == 7
     box.do(ev.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
     confirmed = ev.SessionView(instructions="", turn_detection=ev.TurnDetection(threshold=0.5))
-    assert only(box.do(ev.SessionUpdated(session=confirmed)), ev.Reply)[0].request_id == 8
+    assert only(box.do(ev.SessionUpdated(session=confirmed)), fx.Reply)[0].request_id == 8
     box.do(ev.SetInstructions(request_id=9, text="Be brief."))
-    assert only(box.do(ev.SessionUpdated(session=confirmed)), ev.Reply)[0].request_id == 9
+    assert only(box.do(ev.SessionUpdated(session=confirmed)), fx.Reply)[0].request_id == 9
 
 
 def test_a_message_is_delivered_and_answers_of_the_service_about_items_are_no_news() -> None:
     box = Box().live()
-    item_id = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), ev.CreateMessage)[0].item_id
-    assert only(box.do(ev.ItemAdded(item_id=item_id, item_type="message")), ev.Reply)[0].request_id == 7
+    item_id = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), fx.CreateMessage)[0].item_id
+    assert only(box.do(ev.ItemAdded(item_id=item_id, item_type="message")), fx.Reply)[0].request_id == 7
     assert box.do(ev.ItemTruncated(item_id="a", content_index=0, audio_end_ms=5), ev.ItemDeleted(item_id="a")) == []
 
 
 def test_without_turn_detection_the_microphone_is_open_only_while_somebody_talks() -> None:
     box = Box(detection=ev.TurnDetection(type="none")).live()
-    assert only(box.log, ev.OpenMicrophone) == []
-    assert only(box.do(ev.TalkBegin(request_id=2)), ev.OpenMicrophone) == [ev.OpenMicrophone(open=True)]
+    assert only(box.log, fx.OpenMicrophone) == []
+    assert only(box.do(ev.TalkBegin(request_id=2)), fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
     assert box.state is State.HEARING
     box.now_s += 1
     ended = box.do(ev.TalkEnd(request_id=3))
-    assert only(ended, ev.OpenMicrophone) == [ev.OpenMicrophone(open=False)]
-    assert len(only(ended, ev.CommitInput)) == 1
+    assert only(ended, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
+    assert len(only(ended, fx.CommitInput)) == 1
     assert box.state is State.THINKING
 
 
 def test_a_talk_key_that_nobody_lets_go_is_let_go() -> None:
     box = Box().live()
-    assert ev.SetTimer(name="talk", delay_s=60.0) in box.do(ev.TalkBegin(request_id=2))
+    assert fx.SetTimer(name="talk", delay_s=60.0) in box.do(ev.TalkBegin(request_id=2))
     box.now_s += 60
-    assert len(only(box.do(ev.TimerFired(name="talk")), ev.CommitInput)) == 1
+    assert len(only(box.do(ev.TimerFired(name="talk")), fx.CommitInput)) == 1
     assert box.state is State.THINKING
 
 
@@ -285,41 +286,41 @@ def test_the_service_s_own_detection_has_no_say_while_the_key_is_held() -> None:
 def test_a_hard_stop_is_obeyed_in_mode_off_and_without_a_link() -> None:
     box = Box(barge_in="off").live()
     box.reply()
-    assert only(box.do(started()), ev.Flush) == []
-    assert len(only(box.do(ev.InterruptResponse(request_id=4)), ev.Flush)) == 1
+    assert only(box.do(started()), fx.Flush) == []
+    assert len(only(box.do(ev.InterruptResponse(request_id=4)), fx.Flush)) == 1
     box.do(ev.LinkLost(reason="gone"))
-    assert only(box.do(ev.InterruptResponse(request_id=5)), ev.Reply)[0].result == {"heard_ms": 0, "item_id": None}
+    assert only(box.do(ev.InterruptResponse(request_id=5)), fx.Reply)[0].result == {"heard_ms": 0, "item_id": None}
 
 
 def test_device_news_are_told_in_every_state() -> None:
     box = Box()
-    assert only(box.do(ev.AudioLost(reason="unplugged", hint="plug it in")), ev.Publish)[0].data["state"] == "lost"
+    assert only(box.do(ev.AudioLost(reason="unplugged", hint="plug it in")), fx.Publish)[0].data["state"] == "lost"
     told = box.do(ev.AudioReady(input_name="mic", output_name="speaker"))
-    assert only(told, ev.Publish)[0].data == {"state": "ready", "input": "mic", "output": "speaker"}
+    assert only(told, fx.Publish)[0].data == {"state": "ready", "input": "mic", "output": "speaker"}
 
 
 def test_a_file_ends_its_conversation_when_the_last_answer_was_heard() -> None:
     box = Box(source="file", hold_input_while_answering=True).live()
-    assert only(box.log, ev.HoldInput) == [ev.HoldInput(hold=True), ev.HoldInput(hold=False)]
+    assert only(box.log, fx.HoldInput) == [fx.HoldInput(hold=True), fx.HoldInput(hold=False)]
     box.do(started(), ev.AudioInputEnded())
-    assert only(box.log, ev.SetTimer) == []
-    assert only(box.do(stopped()), ev.HoldInput) == [ev.HoldInput(hold=True)]
+    assert only(box.log, fx.SetTimer) == []
+    assert only(box.do(stopped()), fx.HoldInput) == [fx.HoldInput(hold=True)]
     box.reply()
     box.do(ev.ResponseDone(response_id="r1", status="completed"))
     over = box.do(ev.PlayoutIdle())
-    assert ev.SetTimer(name="quiet", delay_s=2.7) in over
-    assert ev.CancelTimer(name="quiet") in box.do(started("u2"))
+    assert fx.SetTimer(name="quiet", delay_s=2.7) in over
+    assert fx.CancelTimer(name="quiet") in box.do(started("u2"))
     box.do(stopped("u2"), ev.TimerFired(name="answer"))
     ended = box.do(ev.TimerFired(name="quiet"))
     assert box.state is State.OFF
-    assert only(ended, ev.Record)[-1].record.end_reason == "the input ended"
+    assert only(ended, fx.Record)[-1].record.end_reason == "the input ended"
 
 
 def test_a_file_without_turn_detection_is_one_turn() -> None:
     box = Box(detection=ev.TurnDetection(type="none"), source="file").live()
-    assert only(box.log, ev.OpenMicrophone) == [ev.OpenMicrophone(open=True)]
+    assert only(box.log, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
     effects = box.do(ev.AudioInputEnded())
-    assert len(only(effects, ev.CommitInput)) == len(only(effects, ev.CreateResponse)) == 1
+    assert len(only(effects, fx.CommitInput)) == len(only(effects, fx.CreateResponse)) == 1
 
 
 def test_a_file_whose_link_is_lost_ends_with_the_reason() -> None:
@@ -327,7 +328,7 @@ def test_a_file_whose_link_is_lost_ends_with_the_reason() -> None:
     box.start()
     ended = box.do(ev.LinkLost(reason="refused"))
     assert box.state is State.OFF
-    assert only(ended, ev.Record)[-1].record.end_reason == "link lost: refused"
+    assert only(ended, fx.Record)[-1].record.end_reason == "link lost: refused"
 
 
 # What must never happen, whatever happens.
@@ -404,32 +405,32 @@ def test_whatever_happens_the_promises_hold(mode: Any, source: str, events: list
         effects = box.do(event)
         if isinstance(event, ev.AudioDelta) and live:
             received[event.item_id] = received.get(event.item_id, 0) + 100
-        for flush in only(effects, ev.Flush):
+        for flush in only(effects, fx.Flush):
             flushed += 1
             heard = tuple(
                 ev.Heard(item_id=item, content_index=0, heard_samples=int(ms * 24 * share))
                 for item, ms in received.items()
             )
             effects += box.do(ev.PlayoutFlushed(token=flush.token, heard=heard))
-        truncated += len(only(effects, ev.TruncateItem))
-        for truncate in only(effects, ev.TruncateItem):
+        truncated += len(only(effects, fx.TruncateItem))
+        for truncate in only(effects, fx.TruncateItem):
             assert 0 < truncate.audio_end_ms <= received[truncate.item_id]
-        for output in only(effects, ev.CreateFunctionOutput):
+        for output in only(effects, fx.CreateFunctionOutput):
             assert output.call_id not in called, "a call is answered once"
             called.add(output.call_id)
         unanswered_creates = _creates_under_way(unanswered_creates, event, effects)
         assert unanswered_creates <= 1, "never two creates at once"
-        played = only(effects, ev.Play)
+        played = only(effects, fx.Play)
         assert not (played and box.state is State.OFF)
     assert truncated <= flushed, "at most one truncate for each interruption"
     box.do(ev.LinkLost(reason="the end"), ev.StopConversation(request_id=9999))
-    ids = [effect.request_id for effect in box.log if isinstance(effect, ev.Reply | ev.Refuse)]
+    ids = [effect.request_id for effect in box.log if isinstance(effect, fx.Reply | fx.Refuse)]
     assert len(ids) == len(set(ids)), "nobody is answered twice"
     numbers = {100 + number for number, event in enumerate(events) if isinstance(event, ev.Command)}
     assert numbers <= set(ids), "everybody is answered"
 
 
-def _creates_under_way(before: int, event: ev.Event, effects: list[ev.Effect]) -> int:
+def _creates_under_way(before: int, event: ev.Event, effects: list[fx.Effect]) -> int:
     settled = isinstance(event, ev.ResponseCreated | ev.LinkLost | ev.LinkReady | ev.StopConversation | ev.TimerFired)
     settled = settled or isinstance(event, ev.ServerError | ev.StartConversation)
-    return (0 if settled else before) + len(only(effects, ev.CreateResponse))
+    return (0 if settled else before) + len(only(effects, fx.CreateResponse))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.desk import Desk
 from voicebotd.conversation.dialogue import Dialogue
@@ -24,15 +25,15 @@ class Room:
         self.desk = Desk(self.ids, self.standing, deliver_within_s=5.0)
         self.dialogue = Dialogue("c", self.ids)
 
-    def send(self, text: str = "hello", *, respond: bool = True) -> list[ev.Effect]:
+    def send(self, text: str = "hello", *, respond: bool = True) -> list[fx.Effect]:
         return self.desk.send_message(ev.SendMessage(request_id=1, text=text, respond=respond), self.dialogue)
 
 
-def kinds(effects: list[ev.Effect]) -> list[str]:
-    return [type(effect).__name__ for effect in effects if not isinstance(effect, ev.Publish | ev.Record)]
+def kinds(effects: list[fx.Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects if not isinstance(effect, fx.Publish | fx.Record)]
 
 
-def one(effects: list[ev.Effect], kind: type[Any]) -> Any:
+def one(effects: list[fx.Effect], kind: type[Any]) -> Any:
     (found,) = [effect for effect in effects if isinstance(effect, kind)]
     return found
 
@@ -41,9 +42,9 @@ def test_a_message_is_answered_when_the_service_took_it_and_a_response_is_asked_
     room = Room()
     effects = room.send()
     assert kinds(effects) == ["CreateMessage", "SetTimer", "CreateResponse"]
-    item_id = one(effects, ev.CreateMessage).item_id
+    item_id = one(effects, fx.CreateMessage).item_id
     delivered = room.desk.delivered(ev.ItemAdded(item_id=item_id, item_type="message"))
-    assert one(delivered, ev.Reply) == ev.Reply(request_id=1, result={"item_id": item_id})
+    assert one(delivered, fx.Reply) == fx.Reply(request_id=1, result={"item_id": item_id})
     assert room.desk.delivered(ev.ItemAdded(item_id=item_id, item_type="message")) == []
 
 
@@ -53,38 +54,38 @@ def test_a_message_may_want_no_response() -> None:
 
 def test_a_message_that_the_service_refuses_is_told() -> None:
     room = Room()
-    event_id = one(room.send(), ev.CreateMessage).event_id
+    event_id = one(room.send(), fx.CreateMessage).event_id
     assert room.desk.refused(ev.ServerError(code="x", message="y", event_id="else")) is None
     effects = room.desk.refused(ev.ServerError(code="x", message="too long", event_id=event_id))
     assert effects is not None
-    assert one(effects, ev.Refuse).message == "too long"
+    assert one(effects, fx.Refuse).message == "too long"
 
 
 def test_a_message_that_is_not_taken_in_time_is_told_once() -> None:
     room = Room()
-    timer = one(room.send(), ev.SetTimer).name
-    assert one(room.desk.overdue(timer), ev.Refuse).kind == "link.unavailable"
+    timer = one(room.send(), fx.SetTimer).name
+    assert one(room.desk.overdue(timer), fx.Refuse).kind == "link.unavailable"
     assert room.desk.overdue(timer) == []
 
 
 def test_a_lost_session_tells_those_whose_message_was_under_way() -> None:
     room = Room()
     room.send()
-    assert one(room.desk.lost(), ev.Refuse).retryable
+    assert one(room.desk.lost(), fx.Refuse).retryable
     assert room.desk.lost() == []
 
 
 def test_a_response_may_have_instructions_of_its_own() -> None:
     room = Room()
     command = ev.RequestResponse(request_id=4, instructions="Be brief.", output="text")
-    create = one(room.desk.request_response(command, room.dialogue), ev.CreateResponse)
+    create = one(room.desk.request_response(command, room.dialogue), fx.CreateResponse)
     assert (create.instructions, create.output) == ("Be kind.\n\nBe brief.", "text")
 
 
 def test_an_interrupt_with_nothing_to_stop_says_so() -> None:
     room = Room()
     effects = room.desk.interrupt(ev.InterruptResponse(request_id=2), room.dialogue)
-    assert effects == [ev.Reply(request_id=2, result={"heard_ms": 0, "item_id": None})]
+    assert effects == [fx.Reply(request_id=2, result={"heard_ms": 0, "item_id": None})]
 
 
 def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
@@ -97,7 +98,7 @@ def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
     assert kinds(again) == ["Reply"]
     ended = room.desk.talk_end(ev.TalkEnd(request_id=3), room.dialogue, 11.0)
     assert kinds(ended) == ["CommitInput", "CreateResponse", "UpdateSession", "Reply"]
-    assert one(ended, ev.Reply).result == {"committed": True}
+    assert one(ended, fx.Reply).result == {"committed": True}
     assert not room.desk.talking
     assert not room.dialogue.visitor_speaks
 
@@ -107,16 +108,16 @@ def test_a_press_too_short_to_hold_speech_is_not_committed() -> None:
     room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
     ended = room.desk.talk_end(ev.TalkEnd(request_id=2), room.dialogue, 10.05)
     assert kinds(ended) == ["ClearInput", "Reply"]
-    assert one(ended, ev.Reply).result == {"committed": False}
+    assert one(ended, fx.Reply).result == {"committed": False}
 
 
 def test_letting_go_without_a_press_is_refused() -> None:
     room = Room()
-    assert one(room.desk.talk_end(ev.TalkEnd(request_id=1), room.dialogue, 1.0), ev.Refuse).kind == "talk.not_begun"
+    assert one(room.desk.talk_end(ev.TalkEnd(request_id=1), room.dialogue, 1.0), fx.Refuse).kind == "talk.not_begun"
 
 
-@pytest.mark.parametrize(("talking", "kind"), [(True, ev.Refuse), (False, ev.Reply)])
-def test_turn_detection_cannot_be_changed_during_push_to_talk(talking: bool, kind: type[ev.Effect]) -> None:
+@pytest.mark.parametrize(("talking", "kind"), [(True, fx.Refuse), (False, fx.Reply)])
+def test_turn_detection_cannot_be_changed_during_push_to_talk(talking: bool, kind: type[fx.Effect]) -> None:
     room = Room()
     if talking:
         room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)

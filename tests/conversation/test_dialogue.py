@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from voicebotd.conversation import barge_in
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.dialogue import Dialogue
 from voicebotd.conversation.ids import Ids
@@ -19,61 +20,61 @@ class Talk:
     def __init__(self) -> None:
         self.dialogue = Dialogue("c", Ids())
 
-    def handle(self, event: ev.Event) -> list[ev.Effect]:
+    def handle(self, event: ev.Event) -> list[fx.Effect]:
         return self.dialogue.handle(event)
 
-    def created(self, response_id: str = "r1") -> list[ev.Effect]:
+    def created(self, response_id: str = "r1") -> list[fx.Effect]:
         return self.handle(ev.ResponseCreated(response_id=response_id))
 
     def item(
         self, item_id: str = "a1", index: int = 0, kind: str = "message", response_id: str = "r1"
-    ) -> list[ev.Effect]:
+    ) -> list[fx.Effect]:
         return self.handle(
             ev.OutputItemAdded(response_id=response_id, item_id=item_id, output_index=index, item_type=kind)
         )
 
-    def delta(self, item_id: str = "a1", index: int = 0, response_id: str = "r1") -> list[ev.Effect]:
+    def delta(self, item_id: str = "a1", index: int = 0, response_id: str = "r1") -> list[fx.Effect]:
         return self.handle(
             ev.AudioDelta(response_id=response_id, item_id=item_id, output_index=index, content_index=0, pcm=PCM_100_MS)
         )
 
-    def words(self, text: str, item_id: str = "a1", response_id: str = "r1") -> list[ev.Effect]:
+    def words(self, text: str, item_id: str = "a1", response_id: str = "r1") -> list[fx.Effect]:
         return self.handle(ev.AssistantTextDelta(response_id=response_id, item_id=item_id, content_index=0, delta=text))
 
-    def done(self, status: Any = "completed", response_id: str = "r1", **more: Any) -> list[ev.Effect]:
+    def done(self, status: Any = "completed", response_id: str = "r1", **more: Any) -> list[fx.Effect]:
         return self.dialogue.response_done(ev.ResponseDone(response_id=response_id, status=status, **more))
 
-    def heard(self, ms: int, item_id: str = "a1") -> list[ev.Effect]:
+    def heard(self, ms: int, item_id: str = "a1") -> list[fx.Effect]:
         return self.handle(
             ev.PlayoutProgressed(heard=ev.Heard(item_id=item_id, content_index=0, heard_samples=ms * 24))
         )
 
-    def speech(self, mode: ev.BargeInMode = "immediate") -> list[ev.Effect]:
+    def speech(self, mode: ev.BargeInMode = "immediate") -> list[fx.Effect]:
         event = ev.SpeechStarted(item_id="u2", audio_start_ms=0)
         return self.dialogue.speech_started(event, mode, service_interrupts=True)
 
 
-def only(effects: list[ev.Effect], kind: type[Any]) -> list[Any]:
+def only(effects: list[fx.Effect], kind: type[Any]) -> list[Any]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
-def topics(effects: list[ev.Effect]) -> list[tuple[str, Any]]:
-    return [(effect.topic, effect.data.get("event")) for effect in only(effects, ev.Publish)]
+def topics(effects: list[fx.Effect]) -> list[tuple[str, Any]]:
+    return [(effect.topic, effect.data.get("event")) for effect in only(effects, fx.Publish)]
 
 
 def test_a_spoken_reply_is_played_and_recorded_when_it_was_heard() -> None:
     talk = Talk()
     assert topics(talk.created()) == [("response", "created")]
-    assert only(talk.item(), ev.Record)[0].record.role == "assistant"
-    assert len(only(talk.delta(), ev.Play)) == 1
+    assert only(talk.item(), fx.Record)[0].record.role == "assistant"
+    assert len(only(talk.delta(), fx.Play)) == 1
     talk.words("Good morning")
     talk.handle(ev.PlayoutStarted(item_id="a1", content_index=0))
     assert talk.dialogue.sounding
     talk.handle(ev.AudioDone(response_id="r1", item_id="a1", content_index=0))
     done = talk.done()
-    assert only(done, ev.Record) == [], "it is still being heard"
+    assert only(done, fx.Record) == [], "it is still being heard"
     assert talk.dialogue.thinking
-    record = only(talk.handle(ev.PlayoutIdle()), ev.Record)[0].record
+    record = only(talk.handle(ev.PlayoutIdle()), fx.Record)[0].record
     assert (record.heard_text, record.heard_ms) == ("Good morning", 100)
     assert not talk.dialogue.thinking
 
@@ -86,7 +87,7 @@ def test_a_reply_whose_end_is_told_after_its_sound_is_finished_then() -> None:
     talk.heard(100)
     talk.handle(ev.PlayoutIdle())
     assert talk.dialogue.thinking
-    assert only(talk.done(), ev.Record)[-1].record.status == "completed"
+    assert only(talk.done(), fx.Record)[-1].record.status == "completed"
     assert not talk.dialogue.thinking
 
 
@@ -99,8 +100,8 @@ def test_an_interruption_flushes_truncates_once_and_drops_what_still_comes() -> 
     talk.words("one two three four")
     talk.heard(100)
     began = talk.speech()
-    (flush,) = only(began, ev.Flush)
-    assert only(began, ev.CancelResponse) == [], "the service interrupts by itself"
+    (flush,) = only(began, fx.Flush)
+    assert only(began, fx.CancelResponse) == [], "the service interrupts by itself"
     assert talk.delta() == []
     assert talk.words("five") == []
     assert talk.item("a2", 1) == []
@@ -108,12 +109,12 @@ def test_an_interruption_flushes_truncates_once_and_drops_what_still_comes() -> 
     assert talk.handle(final) == []
     told = ev.Heard(item_id="a1", content_index=0, heard_samples=150 * 24)
     mended = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=(told,)), connected=True)
-    (truncate,) = only(mended, ev.TruncateItem)
+    (truncate,) = only(mended, fx.TruncateItem)
     assert (truncate.item_id, truncate.audio_end_ms) == ("a1", 150)
-    assert only(mended, ev.Record)[-1].record.heard_text == "one two"
-    assert only(mended, ev.Publish)[-1].data == {"event": "interrupted", "heard_ms": 150, "item_id": "a1"}
+    assert only(mended, fx.Record)[-1].record.heard_text == "one two"
+    assert only(mended, fx.Publish)[-1].data == {"event": "interrupted", "heard_ms": 150, "item_id": "a1"}
     assert talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=(told,)), connected=True) == []
-    assert only(talk.done("cancelled"), ev.Record) == []
+    assert only(talk.done("cancelled"), fx.Record) == []
 
 
 def test_without_a_session_nothing_is_mended_but_the_history() -> None:
@@ -121,10 +122,10 @@ def test_without_a_session_nothing_is_mended_but_the_history() -> None:
     talk.created()
     talk.item()
     talk.delta()
-    (flush,) = only(talk.speech(), ev.Flush)
+    (flush,) = only(talk.speech(), fx.Flush)
     effects = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=()), connected=False)
-    assert only(effects, ev.ToService) == []
-    assert only(effects, ev.Record)[-1].record.interrupted
+    assert only(effects, fx.ToService) == []
+    assert only(effects, fx.Record)[-1].record.interrupted
 
 
 def test_items_that_nobody_heard_are_deleted_and_one_heard_to_its_end_is_left_alone() -> None:
@@ -136,12 +137,12 @@ def test_items_that_nobody_heard_are_deleted_and_one_heard_to_its_end_is_left_al
     talk.item("a2", 1)
     talk.delta("a2", 1)
     talk.heard(100, "a1")
-    (flush,) = only(talk.speech(), ev.Flush)
+    (flush,) = only(talk.speech(), fx.Flush)
     told = ev.Heard(item_id="a1", content_index=0, heard_samples=2400)
     effects = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=(told,)), connected=True)
-    assert [effect.item_id for effect in only(effects, ev.DeleteItem)] == ["a2"]
-    assert only(effects, ev.TruncateItem) == []
-    assert only(effects, ev.Publish)[-1].data["item_id"] == "a1"
+    assert [effect.item_id for effect in only(effects, fx.DeleteItem)] == ["a2"]
+    assert only(effects, fx.TruncateItem) == []
+    assert only(effects, fx.Publish)[-1].data["item_id"] == "a1"
 
 
 def test_in_mode_off_the_box_finishes() -> None:
@@ -149,8 +150,8 @@ def test_in_mode_off_the_box_finishes() -> None:
     talk.created()
     talk.item()
     talk.delta()
-    assert only(talk.speech("off"), ev.Flush) == []
-    assert len(only(talk.delta(), ev.Play)) == 1
+    assert only(talk.speech("off"), fx.Flush) == []
+    assert len(only(talk.delta(), fx.Play)) == 1
 
 
 def test_the_visitor_s_turn_is_told_and_the_service_s_answer_awaited() -> None:
@@ -160,9 +161,9 @@ def test_the_visitor_s_turn_is_told_and_the_service_s_answer_awaited() -> None:
     assert topics(talk.dialogue.speech_stopped(stopped, service_answers=True)) == [("turn", "speech_stopped")]
     assert talk.dialogue.thinking
     assert topics(talk.handle(ev.InputCommitted(item_id="u2"))) == [("turn", "committed")]
-    assert only(talk.handle(ev.UserTranscriptDelta(item_id="u2", delta="hel")), ev.Publish)[0].data["final"] is False
+    assert only(talk.handle(ev.UserTranscriptDelta(item_id="u2", delta="hel")), fx.Publish)[0].data["final"] is False
     done = talk.handle(ev.UserTranscriptDone(item_id="u2", transcript="hello"))
-    assert only(done, ev.Record)[0].record.heard_text == "hello"
+    assert only(done, fx.Record)[0].record.heard_text == "hello"
 
 
 def test_an_idle_timeout_means_that_the_service_answers() -> None:
@@ -175,8 +176,8 @@ def test_a_failed_transcription_is_told_and_recorded() -> None:
     talk = Talk()
     talk.speech()
     effects = talk.handle(ev.UserTranscriptFailed(item_id="u2", message="too noisy"))
-    assert only(effects, ev.Publish)[0].data["code"] == "transcription_failed"
-    assert only(effects, ev.Record)[0].record.status == "failed"
+    assert only(effects, fx.Publish)[0].data["code"] == "transcription_failed"
+    assert only(effects, fx.Record)[0].record.status == "failed"
 
 
 def test_a_written_reply_is_complete_when_the_response_is_done() -> None:
@@ -187,15 +188,15 @@ def test_a_written_reply_is_complete_when_the_response_is_done() -> None:
     talk.words("Good ")
     talk.handle(ev.AssistantTextDone(response_id="r1", item_id="a1", content_index=0, text="Good morning"))
     effects = talk.done()
-    assert only(effects, ev.Record)[0].record.heard_text == "Good morning"
-    assert only(effects, ev.Reply)[0].result["text"] == "Good morning"
+    assert only(effects, fx.Record)[0].record.heard_text == "Good morning"
+    assert only(effects, fx.Reply)[0].result["text"] == "Good morning"
 
 
 def test_a_failed_response_is_an_error_that_people_see() -> None:
     talk = Talk()
     talk.created()
     effects = talk.done("failed", error_code="rate_limit_exceeded", error_message="slow down")
-    assert only(effects, ev.Publish)[-1].data == {"code": "rate_limit_exceeded", "message": "slow down"}
+    assert only(effects, fx.Publish)[-1].data == {"code": "rate_limit_exceeded", "message": "slow down"}
 
 
 def test_calls_are_answered_after_the_response_and_the_model_goes_on() -> None:
@@ -206,8 +207,8 @@ def test_calls_are_answered_after_the_response_and_the_model_goes_on() -> None:
     assert topics(talk.handle(call)) == [("tool", "called")]
     assert talk.handle(call) == []
     effects = talk.done()
-    assert only(effects, ev.CreateFunctionOutput)[0].call_id == "k"
-    assert len(only(effects, ev.CreateResponse)) == 1
+    assert only(effects, fx.CreateFunctionOutput)[0].call_id == "k"
+    assert len(only(effects, fx.CreateResponse)) == 1
 
 
 def test_a_visitor_who_speaks_gets_an_answer_anyway_so_none_is_asked_for() -> None:
@@ -216,7 +217,7 @@ def test_a_visitor_who_speaks_gets_an_answer_anyway_so_none_is_asked_for() -> No
     talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
     talk.speech("off")
     effects = talk.done()
-    assert len(only(effects, ev.CreateFunctionOutput)) == 1
+    assert len(only(effects, fx.CreateFunctionOutput)) == 1
     talk.dialogue.end_of_speech(service_answers=False)
     assert not talk.dialogue.responses.busy
 
@@ -228,11 +229,11 @@ def test_a_hard_stop_tells_who_asked_what_was_heard() -> None:
     talk.delta()
     talk.heard(40)
     effects = talk.dialogue.interrupt(barge_in.hard_stop(generating=True), reply_to=7)
-    (flush,) = only(effects, ev.Flush)
-    assert len(only(effects, ev.CancelResponse)) == 1
+    (flush,) = only(effects, fx.Flush)
+    assert len(only(effects, fx.CancelResponse)) == 1
     told = ev.Heard(item_id="a1", content_index=0, heard_samples=60 * 24)
     effects = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=(told,)), connected=True)
-    assert only(effects, ev.Reply) == [ev.Reply(request_id=7, result={"heard_ms": 60, "item_id": "a1"})]
+    assert only(effects, fx.Reply) == [fx.Reply(request_id=7, result={"heard_ms": 60, "item_id": "a1"})]
 
 
 def test_the_end_of_a_conversation_is_silent_and_keeps_what_was_heard() -> None:
@@ -243,8 +244,8 @@ def test_the_end_of_a_conversation_is_silent_and_keeps_what_was_heard() -> None:
     talk.words("one two")
     talk.heard(50)
     effects = talk.dialogue.stop()
-    assert len(only(effects, ev.Flush)) == 1
-    assert only(effects, ev.Record)[0].record.interrupted
+    assert len(only(effects, fx.Flush)) == 1
+    assert only(effects, fx.Record)[0].record.interrupted
     assert talk.dialogue.stop() == []
 
 
@@ -256,7 +257,7 @@ def test_a_lost_session_lets_the_reply_be_heard_to_the_end_of_what_came() -> Non
     talk.item("a2", 1)
     talk.delta("a2", 1)
     effects = talk.dialogue.lost("link.unavailable", "gone")
-    assert [effect.item_id for effect in only(effects, ev.Play)] == ["a2"]
+    assert [effect.item_id for effect in only(effects, fx.Play)] == ["a2"]
     talk.handle(ev.PlayoutStarted(item_id="a1", content_index=0))
-    assert len(only(talk.handle(ev.PlayoutIdle()), ev.Record)) == 2
+    assert len(only(talk.handle(ev.PlayoutIdle()), fx.Record)) == 2
     assert talk.dialogue.lost("link.unavailable", "gone") == []

@@ -5,7 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebotd.conversation.events import AudioDelta, Heard
+from voicebotd.conversation.events import (
+    AudioDelta,
+    Heard,
+)
 from voicebotd.conversation.ledger import Ledger
 
 MS = 48

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelResponse,
     CreateResponse,
     Effect,
     Refuse,
     Reply,
+)
+from voicebotd.conversation.events import (
     ResponseCreated,
     ResponseDone,
     ServerError,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
     Publish,
     Refuse,
     Reply,
+    SetTimer,
+    UpdateSession,
+)
+from voicebotd.conversation.events import (
     ServerError,
     SessionView,
     SetInstructions,
-    SetTimer,
     SetTurnDetection,
     TurnDetection,
-    UpdateSession,
 )
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.standing import Standing, describe

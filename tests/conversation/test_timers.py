@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from voicebotd.conversation.events import CancelTimer, SetTimer
+from voicebotd.conversation.effects import (
+    CancelTimer,
+    SetTimer,
+)
 from voicebotd.conversation.timers import Timers
 
 

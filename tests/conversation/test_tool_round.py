@@ -6,7 +6,11 @@ import json
 
 import pytest
 
-from voicebotd.conversation.events import FunctionCalled, ResponseDone, ResponseStatus
+from voicebotd.conversation.events import (
+    FunctionCalled,
+    ResponseDone,
+    ResponseStatus,
+)
 from voicebotd.conversation.tool_round import ToolRound
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from voicebotd.conversation.events import Effect, Publish, Record
+from voicebotd.conversation.effects import (
+    Effect,
+    Publish,
+    Record,
+)
 from voicebotd.conversation.ledger import Piece
 from voicebotd.conversation.records import TurnRecord
 from voicebotd.conversation.turns import Turns, heard_part

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import BaseModel, TypeAdapter
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelResponse,
     ClearInput,
     CommitInput,

@@ -21,7 +21,9 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from voicebotd.conversation.events import ServerError
+from voicebotd.conversation.events import (
+    ServerError,
+)
 from voicebotd.errors import ConfigError, Problem, RealtimeError
 from voicebotd.realtime.failures import (
     CONNECT_ERRORS,

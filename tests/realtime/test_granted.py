@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebotd.conversation.events import SessionView, TurnDetection
+from voicebotd.conversation.events import (
+    SessionView,
+    TurnDetection,
+)
 from voicebotd.realtime.granted import confirm
 from voicebotd.realtime.session import FunctionTool, SessionConfig, wire
 

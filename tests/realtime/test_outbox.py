@@ -6,7 +6,9 @@ from base64 import b64decode
 
 import pytest
 
-from voicebotd.conversation.events import BYTES_PER_MS
+from voicebotd.conversation.events import (
+    BYTES_PER_MS,
+)
 from voicebotd.realtime.outbox import Outbox
 
 

@@ -21,9 +21,12 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CommitInput,
     CreateResponse,
+    UpdateSession,
+)
+from voicebotd.conversation.events import (
     Event,
     LinkLost,
     LinkReady,
@@ -32,7 +35,6 @@ from voicebotd.conversation.events import (
     SessionUpdated,
     SpeechStarted,
     TurnDetection,
-    UpdateSession,
 )
 from voicebotd.realtime.backoff import Pace
 from voicebotd.realtime.dialects import Endpoint, endpoint

@@ -9,7 +9,12 @@ import pytest
 from openai.types.realtime import SessionUpdateEvent
 from pydantic import BaseModel
 
-from voicebotd.conversation.events import TurnDetection, UpdateSession
+from voicebotd.conversation.effects import (
+    UpdateSession,
+)
+from voicebotd.conversation.events import (
+    TurnDetection,
+)
 from voicebotd.realtime.session import (
     FunctionTool,
     SessionConfig,

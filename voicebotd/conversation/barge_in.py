@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from voicebotd.conversation.events import BargeInMode
+from voicebotd.conversation.events import (
+    BargeInMode,
+)
 from voicebotd.conversation.ledger import Piece
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.desk import Desk
 from voicebotd.conversation.dialogue import Dialogue
@@ -88,7 +89,7 @@ class Conversation:
             tokens=self._tokens,
         )
 
-    def handle(self, event: ev.Event, now_s: float) -> list[ev.Effect]:
+    def handle(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
         """Take one event; return what is to be done, in order.
 
         `now_s` is a monotonic clock in seconds. Raises IllegalEventError, with nothing changed, for an event that the
@@ -101,7 +102,7 @@ class Conversation:
             return []
         if isinstance(cell, Refused):
             assert isinstance(event, ev.Command)
-            refusal = ev.Refuse(
+            refusal = fx.Refuse(
                 request_id=event.request_id,
                 kind=cell.kind,
                 message=cell.message,
@@ -117,7 +118,7 @@ class Conversation:
 
     # The life of a conversation.
 
-    def _start(self, event: ev.StartConversation) -> list[ev.Effect]:
+    def _start(self, event: ev.StartConversation) -> list[fx.Effect]:
         self._record = ConversationRecord(
             conversation_id=event.conversation_id,
             provider=self._policy.provider,
@@ -126,43 +127,43 @@ class Conversation:
         self._dialogue = Dialogue(event.conversation_id, self._ids)
         self._opening, self._started_at_s, self._tokens = event, self._now_s, 0
         self._standing.for_this_conversation = event.instructions or ""
-        update = ev.UpdateSession(
+        update = fx.UpdateSession(
             event_id=self._ids.event(),
             instructions=self._standing.instructions,
             turn_detection=self._standing.session_turn_detection(),
         )
-        reply = ev.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
-        return [ev.Record(record=self._record), update, ev.OpenLink(), reply]
+        reply = fx.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
+        return [fx.Record(record=self._record), update, fx.OpenLink(), reply]
 
-    def _stop(self, event: ev.StopConversation) -> list[ev.Effect]:
+    def _stop(self, event: ev.StopConversation) -> list[fx.Effect]:
         seconds = round(self._now_s - self._started_at_s, 1)
         turns = self._dialogue.turns.count
-        reply = ev.Reply(request_id=event.request_id, result={"turns": turns, "seconds": seconds, "usd": None})
+        reply = fx.Reply(request_id=event.request_id, result={"turns": turns, "seconds": seconds, "usd": None})
         return [*self._end(event.reason), reply]
 
-    def _end(self, reason: str) -> list[ev.Effect]:
+    def _end(self, reason: str) -> list[fx.Effect]:
         assert self._record is not None
         ended = replace(self._record, end_reason=reason)
         effects = [
             *self._dialogue.stop(),
             *self._lose_session("conversation.not_running", "the conversation was stopped"),
-            ev.CloseLink(),
-            ev.Publish(topic="link", data={"state": "off"}),
-            ev.Record(record=ended),
+            fx.CloseLink(),
+            fx.Publish(topic="link", data={"state": "off"}),
+            fx.Record(record=ended),
         ]
         self._record = None
         self._input_ended = False
         self._standing.for_this_conversation = ""
         return effects
 
-    def _link_ready(self, event: ev.LinkReady) -> list[ev.Effect]:
+    def _link_ready(self, event: ev.LinkReady) -> list[fx.Effect]:
         assert self._record is not None
         effects = self._lose_session("link.unavailable", "a new session began") if self._ready else []
         self._ready = True
         self._standing.confirmed = event.session
         self._record = replace(self._record, model=event.model)
-        told = ev.Publish(topic="link", data={"state": "ready", "session_id": event.session_id, "model": event.model})
-        effects += [ev.Record(record=self._record), told]
+        told = fx.Publish(topic="link", data={"state": "ready", "session_id": event.session_id, "model": event.model})
+        effects += [fx.Record(record=self._record), told]
         opening, self._opening = self._opening, None
         if opening is not None and self._assistant_opens(opening):
             greeting = opening.greeting or self._policy.greeting
@@ -175,7 +176,7 @@ class Conversation:
             return True
         return (opening.speaks_first or self._policy.speaks_first) == "assistant"
 
-    def _link_lost(self, event: ev.LinkLost) -> list[ev.Effect]:
+    def _link_lost(self, event: ev.LinkLost) -> list[fx.Effect]:
         data = {
             "state": "refused" if event.fatal else "lost",
             "reason": event.reason,
@@ -183,54 +184,54 @@ class Conversation:
             "hint": event.hint,
             "retry_in_s": event.retry_in_s,
         }
-        effects: list[ev.Effect] = [ev.Publish(topic="link", data=data)]
+        effects: list[fx.Effect] = [fx.Publish(topic="link", data=data)]
         effects += self._lose_session("link.unavailable", f"the link was lost: {event.reason}")
         if self._policy.source == "file":
             effects += self._end(f"link lost: {event.reason}")
         return effects
 
-    def _lose_session(self, kind: str, message: str) -> list[ev.Effect]:
+    def _lose_session(self, kind: str, message: str) -> list[fx.Effect]:
         self._ready = False
         return [*self._standing.lost(), *self._desk.lost(), *self._dialogue.lost(kind, message)]
 
-    def _server_error(self, event: ev.ServerError) -> list[ev.Effect]:
+    def _server_error(self, event: ev.ServerError) -> list[fx.Effect]:
         """Match an error to what caused it; tell people of those that nobody waits for."""
         for answer in (self._dialogue.responses.failed, self._standing.refused, self._desk.refused):
             if (effects := answer(event)) is not None:
                 return effects
         if event.code in BENIGN:
             return []
-        return [ev.Publish(topic="error", data={"code": event.code, "message": event.message, "param": event.param})]
+        return [fx.Publish(topic="error", data={"code": event.code, "message": event.message, "param": event.param})]
 
-    def _response_done(self, event: ev.ResponseDone) -> list[ev.Effect]:
+    def _response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
         effects = self._dialogue.response_done(event)
         if event.usage is not None:
             self._tokens += event.usage.total
             totals = {"tokens": event.usage.total, "conversation_tokens": self._tokens}
             data = {"response_id": event.response_id, **asdict(event.usage), **totals}
-            effects.append(ev.Publish(topic="usage", data=data))
+            effects.append(fx.Publish(topic="usage", data=data))
         return effects
 
-    def _input_end(self, _: ev.AudioInputEnded) -> list[ev.Effect]:
+    def _input_end(self, _: ev.AudioInputEnded) -> list[fx.Effect]:
         self._input_ended = True
         if not self._ready or self._standing.turn_detection.type != "none":
             return []
-        commit = ev.CommitInput(event_id=self._ids.event())
+        commit = fx.CommitInput(event_id=self._ids.event())
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
 
-    def _timer(self, event: ev.TimerFired) -> list[ev.Effect]:
+    def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
         if event.name in (ANSWER, QUIET, TALK):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
-    def _own_timer(self, name: str) -> list[ev.Effect]:
+    def _own_timer(self, name: str) -> list[fx.Effect]:
         if not self._timers.fired(name):
             return []
         if name == QUIET:
             return self._end("the input ended")
         if name == TALK:
             return self._desk.let_go(self._dialogue, self._now_s)
-        told = ev.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
+        told = fx.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
         return [told, *self._dialogue.responses.give_up()]
 
     # After every event.
@@ -246,33 +247,33 @@ class Conversation:
             return State.SPEAKING
         return State.THINKING if self._dialogue.thinking else State.LISTENING
 
-    def _settle(self, cell: Handled) -> list[ev.Effect]:
+    def _settle(self, cell: Handled) -> list[fx.Effect]:
         """Follow the state: tell it, and set the microphone, the timers and the file's pace by it."""
         before, self.state = self.state, self._derive()
         assert self.state in cell.then, f"{before} may not become {self.state}"
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         if self.state is not before:
             conversation_id = self._record.conversation_id if self._record else None
             data = {"state": str(self.state), "before": str(before), "conversation_id": conversation_id}
-            effects.append(ev.Publish(topic="state", data=data))
+            effects.append(fx.Publish(topic="state", data=data))
         return effects + self._gate_input() + self._keep_timers()
 
-    def _gate_input(self) -> list[ev.Effect]:
-        effects: list[ev.Effect] = []
+    def _gate_input(self) -> list[fx.Effect]:
+        effects: list[fx.Effect] = []
         microphone = self._ready and (self._desk.talking or self._standing.turn_detection.type != "none")
         if self._policy.source == "file":
             microphone = self._ready
         if microphone != self._microphone_open:
             self._microphone_open = microphone
-            effects.append(ev.OpenMicrophone(open=microphone))
+            effects.append(fx.OpenMicrophone(open=microphone))
         answering = self.state in (State.CONNECTING, State.THINKING, State.SPEAKING)
         hold = self._policy.hold_input_while_answering and answering
         if hold != self._input_held:
             self._input_held = hold
-            effects.append(ev.HoldInput(hold=hold))
+            effects.append(fx.HoldInput(hold=hold))
         return effects
 
-    def _keep_timers(self) -> list[ev.Effect]:
+    def _keep_timers(self) -> list[fx.Effect]:
         silence_s = self._standing.turn_detection.silence_duration_ms / 1000
         quiet = self._input_ended and self.state is State.LISTENING
         due = self._ready and self._dialogue.responses.awaited
@@ -284,31 +285,31 @@ class Conversation:
 
     # Which event goes where.
 
-    def _speech_started(self, event: ev.SpeechStarted) -> list[ev.Effect]:
+    def _speech_started(self, event: ev.SpeechStarted) -> list[fx.Effect]:
         detection = self._standing.session_turn_detection()
         return self._dialogue.speech_started(
             event, self._policy.barge_in, service_interrupts=detection.interrupt_response
         )
 
-    def _speech_stopped(self, event: ev.SpeechStopped) -> list[ev.Effect]:
+    def _speech_stopped(self, event: ev.SpeechStopped) -> list[fx.Effect]:
         if self._desk.talking:
             return []  # on its way when the key went down and the service's own detection was switched off
         return self._dialogue.speech_stopped(event, service_answers=self._standing.turn_detection.create_response)
 
-    def _audio_lost(self, event: ev.AudioLost) -> list[ev.Effect]:
-        return [ev.Publish(topic="device", data={"state": "lost", "reason": event.reason, "hint": event.hint})]
+    def _audio_lost(self, event: ev.AudioLost) -> list[fx.Effect]:
+        return [fx.Publish(topic="device", data={"state": "lost", "reason": event.reason, "hint": event.hint})]
 
-    def _audio_ready(self, event: ev.AudioReady) -> list[ev.Effect]:
+    def _audio_ready(self, event: ev.AudioReady) -> list[fx.Effect]:
         data = {"state": "ready", "input": event.input_name, "output": event.output_name}
-        return [ev.Publish(topic="device", data=data)]
+        return [fx.Publish(topic="device", data=data)]
 
-    def _set_instructions(self, event: ev.SetInstructions) -> list[ev.Effect]:
+    def _set_instructions(self, event: ev.SetInstructions) -> list[fx.Effect]:
         return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
 
-    def _send_message(self, event: ev.SendMessage) -> list[ev.Effect]:
+    def _send_message(self, event: ev.SendMessage) -> list[fx.Effect]:
         return self._desk.send_message(event, self._dialogue)
 
-    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[ev.Effect]]]] = {
+    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[fx.Effect]]]] = {
         ev.LinkReady: _link_ready,
         ev.LinkLost: _link_lost,
         ev.SessionUpdated: lambda self, event: self._standing.updated(event.session),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicebotd.conversation import barge_in
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.dialogue import Dialogue
 from voicebotd.conversation.ids import Ids
@@ -47,39 +48,39 @@ class Desk:
 
     # Messages and responses.
 
-    def send_message(self, command: ev.SendMessage, dialogue: Dialogue) -> list[ev.Effect]:
+    def send_message(self, command: ev.SendMessage, dialogue: Dialogue) -> list[fx.Effect]:
         """Put a text into the conversation; answered when the service took it."""
         item_id, event_id = self._ids.item(), self._ids.event()
         delivery = Delivery(event_id=event_id, item_id=item_id, request_id=command.request_id)
         self._deliveries[item_id] = delivery
-        effects: list[ev.Effect] = [
-            ev.CreateMessage(event_id=event_id, item_id=item_id, role=command.role, text=command.text),
-            ev.SetTimer(name=delivery.timer, delay_s=self._deliver_within_s),
+        effects: list[fx.Effect] = [
+            fx.CreateMessage(event_id=event_id, item_id=item_id, role=command.role, text=command.text),
+            fx.SetTimer(name=delivery.timer, delay_s=self._deliver_within_s),
             *dialogue.turns.said(item_id, command.role, command.text),
         ]
         if command.respond:
             effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
         return effects
 
-    def delivered(self, event: ev.ItemAdded) -> list[ev.Effect]:
+    def delivered(self, event: ev.ItemAdded) -> list[fx.Effect]:
         delivery = self._deliveries.pop(event.item_id, None)
         if delivery is None:
             return []
-        reply = ev.Reply(request_id=delivery.request_id, result={"item_id": delivery.item_id})
-        return [ev.CancelTimer(name=delivery.timer), reply]
+        reply = fx.Reply(request_id=delivery.request_id, result={"item_id": delivery.item_id})
+        return [fx.CancelTimer(name=delivery.timer), reply]
 
-    def refused(self, error: ev.ServerError) -> list[ev.Effect] | None:
+    def refused(self, error: ev.ServerError) -> list[fx.Effect] | None:
         """An error about a message of ours; None if it is about something else."""
         delivery = next((one for one in self._deliveries.values() if one.event_id == error.event_id), None)
         return None if delivery is None else self._fail(delivery, "config.invalid", error.message)
 
-    def overdue(self, timer: str) -> list[ev.Effect]:
+    def overdue(self, timer: str) -> list[fx.Effect]:
         delivery = next((one for one in self._deliveries.values() if one.timer == timer), None)
         return (
             [] if delivery is None else self._fail(delivery, "link.unavailable", "the service did not take it in time")
         )
 
-    def request_response(self, command: ev.RequestResponse, dialogue: Dialogue) -> list[ev.Effect]:
+    def request_response(self, command: ev.RequestResponse, dialogue: Dialogue) -> list[fx.Effect]:
         request = Request(
             event_id=self._ids.event(),
             instructions=self._standing.for_response(command.instructions),
@@ -89,7 +90,7 @@ class Desk:
         )
         return dialogue.responses.submit(request)
 
-    def interrupt(self, command: ev.InterruptResponse, dialogue: Dialogue) -> list[ev.Effect]:
+    def interrupt(self, command: ev.InterruptResponse, dialogue: Dialogue) -> list[fx.Effect]:
         """A person's hard stop: also of the answers that were to follow."""
         effects = dialogue.responses.drop_queue("response.interrupted", "everything was stopped by an interrupt")
         plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
@@ -97,9 +98,9 @@ class Desk:
 
     # Push to talk.
 
-    def talk_begin(self, command: ev.TalkBegin, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+    def talk_begin(self, command: ev.TalkBegin, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """The button is down: silence, an empty buffer, and only what is said from now on."""
-        reply = ev.Reply(request_id=command.request_id, result={"talking": True})
+        reply = fx.Reply(request_id=command.request_id, result={"talking": True})
         if self.talking:
             return [reply]
         self._talking_since_s = now_s
@@ -109,54 +110,54 @@ class Desk:
         return [
             *dialogue.interrupt(plan),
             *self._standing.talk(self._ids.event(), talking=True),
-            ev.ClearInput(event_id=self._ids.event()),
-            ev.Publish(topic="turn", data={"event": "talk_began"}),
+            fx.ClearInput(event_id=self._ids.event()),
+            fx.Publish(topic="turn", data={"event": "talk_began"}),
             reply,
         ]
 
-    def talk_end(self, command: ev.TalkEnd, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+    def talk_end(self, command: ev.TalkEnd, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """The button is up: commit what was said and have it answered."""
         if self._talking_since_s is None:
             message, hint = "nobody is talking", "voicebotctl talk begins push to talk"
-            return [ev.Refuse(request_id=command.request_id, kind="talk.not_begun", message=message, hint=hint)]
+            return [fx.Refuse(request_id=command.request_id, kind="talk.not_begun", message=message, hint=hint)]
         committed = now_s - self._talking_since_s >= MIN_COMMIT_S
         effects = self.let_go(dialogue, now_s)
-        return [*effects, ev.Reply(request_id=command.request_id, result={"committed": committed})]
+        return [*effects, fx.Reply(request_id=command.request_id, result={"committed": committed})]
 
-    def let_go(self, dialogue: Dialogue, now_s: float) -> list[ev.Effect]:
+    def let_go(self, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """End push to talk, by the key or because it was held too long."""
         assert self._talking_since_s is not None
         committed = now_s - self._talking_since_s >= MIN_COMMIT_S
         self._talking_since_s = None
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         if committed:
-            effects.append(ev.CommitInput(event_id=self._ids.event()))
+            effects.append(fx.CommitInput(event_id=self._ids.event()))
             effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
         else:
-            effects.append(ev.ClearInput(event_id=self._ids.event()))
+            effects.append(fx.ClearInput(event_id=self._ids.event()))
         effects += dialogue.end_of_speech(service_answers=False)
         effects += self._standing.talk(self._ids.event(), talking=False)
-        return [*effects, ev.Publish(topic="turn", data={"event": "talk_ended", "committed": committed})]
+        return [*effects, fx.Publish(topic="turn", data={"event": "talk_ended", "committed": committed})]
 
-    def set_turn_detection(self, command: ev.SetTurnDetection, *, ready: bool) -> list[ev.Effect]:
+    def set_turn_detection(self, command: ev.SetTurnDetection, *, ready: bool) -> list[fx.Effect]:
         """Turn detection is off while somebody holds the talk button, so it cannot be changed then."""
         if self.talking:
             message = "turn detection cannot be changed during push to talk"
             hint = "voicebotctl call talk.end ends it"
             return [
-                ev.Refuse(request_id=command.request_id, kind="talk.active", message=message, hint=hint, retryable=True)
+                fx.Refuse(request_id=command.request_id, kind="talk.active", message=message, hint=hint, retryable=True)
             ]
         return self._standing.set_turn_detection(command, self._ids.event(), ready=ready)
 
-    def lost(self) -> list[ev.Effect]:
+    def lost(self) -> list[fx.Effect]:
         """The session is gone, and with it the messages under way and what was said into the button."""
         self._talking_since_s = None
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         for delivery in list(self._deliveries.values()):
             effects += self._fail(delivery, "link.unavailable", "the link was lost before the service took it")
         return effects
 
-    def _fail(self, delivery: Delivery, kind: str, message: str) -> list[ev.Effect]:
+    def _fail(self, delivery: Delivery, kind: str, message: str) -> list[fx.Effect]:
         del self._deliveries[delivery.item_id]
-        refusal = ev.Refuse(request_id=delivery.request_id, kind=kind, message=message, retryable=True)
-        return [ev.CancelTimer(name=delivery.timer), refusal]
+        refusal = fx.Refuse(request_id=delivery.request_id, kind=kind, message=message, retryable=True)
+        return [fx.CancelTimer(name=delivery.timer), refusal]

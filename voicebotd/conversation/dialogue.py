@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from voicebotd.conversation import barge_in
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.ledger import Ledger, Piece
@@ -51,83 +52,83 @@ class Dialogue:
 
     def speech_started(
         self, event: ev.SpeechStarted, mode: ev.BargeInMode, *, service_interrupts: bool
-    ) -> list[ev.Effect]:
+    ) -> list[fx.Effect]:
         self.visitor_speaks = True
         self.responses.hold()
-        told = ev.Publish(topic="turn", data={"event": "speech_started", "item_id": event.item_id})
+        told = fx.Publish(topic="turn", data={"event": "speech_started", "item_id": event.item_id})
         generating = self.responses.active is not None
         plan = barge_in.speech_began(mode, generating=generating, service_interrupts=service_interrupts)
         return [*self.interrupt(plan), told, *self.turns.visitor_began(event.item_id)]
 
-    def speech_stopped(self, event: ev.SpeechStopped, *, service_answers: bool) -> list[ev.Effect]:
-        told = ev.Publish(topic="turn", data={"event": "speech_stopped", "item_id": event.item_id})
+    def speech_stopped(self, event: ev.SpeechStopped, *, service_answers: bool) -> list[fx.Effect]:
+        told = fx.Publish(topic="turn", data={"event": "speech_stopped", "item_id": event.item_id})
         return [told, *self.end_of_speech(service_answers=service_answers)]
 
-    def end_of_speech(self, *, service_answers: bool) -> list[ev.Effect]:
+    def end_of_speech(self, *, service_answers: bool) -> list[fx.Effect]:
         self.visitor_speaks = False
         return self.responses.release(service_answers=service_answers)
 
-    def committed(self, event: ev.InputCommitted) -> list[ev.Effect]:
-        told = ev.Publish(topic="turn", data={"event": "committed", "item_id": event.item_id})
+    def committed(self, event: ev.InputCommitted) -> list[fx.Effect]:
+        told = fx.Publish(topic="turn", data={"event": "committed", "item_id": event.item_id})
         return [told, *self.turns.visitor_began(event.item_id)]
 
-    def timed_out(self, event: ev.InputTimedOut) -> list[ev.Effect]:
+    def timed_out(self, event: ev.InputTimedOut) -> list[fx.Effect]:
         self.responses.expect()
-        return [ev.Publish(topic="turn", data={"event": "idle_timeout", "item_id": event.item_id})]
+        return [fx.Publish(topic="turn", data={"event": "idle_timeout", "item_id": event.item_id})]
 
-    def transcript(self, event: ev.UserTranscriptDelta) -> list[ev.Effect]:
+    def transcript(self, event: ev.UserTranscriptDelta) -> list[fx.Effect]:
         data = {"item_id": event.item_id, "role": "user", "delta": event.delta, "final": False}
-        return [ev.Publish(topic="transcript", data=data)]
+        return [fx.Publish(topic="transcript", data=data)]
 
-    def transcribed(self, event: ev.UserTranscriptDone) -> list[ev.Effect]:
+    def transcribed(self, event: ev.UserTranscriptDone) -> list[fx.Effect]:
         return self.turns.visitor_said(event.item_id, event.transcript)
 
-    def transcript_failed(self, event: ev.UserTranscriptFailed) -> list[ev.Effect]:
-        told = ev.Publish(topic="error", data={"code": "transcription_failed", "message": event.message})
+    def transcript_failed(self, event: ev.UserTranscriptFailed) -> list[fx.Effect]:
+        told = fx.Publish(topic="error", data={"code": "transcription_failed", "message": event.message})
         return [told, *self.turns.visitor_unintelligible(event.item_id)]
 
     # What the model does.
 
-    def response_created(self, event: ev.ResponseCreated) -> list[ev.Effect]:
-        told = ev.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
+    def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
+        told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
         return [told, *self.responses.created(event)]
 
-    def item_added(self, event: ev.OutputItemAdded) -> list[ev.Effect]:
+    def item_added(self, event: ev.OutputItemAdded) -> list[fx.Effect]:
         if event.item_type != "message" or self.responses.is_discarded(event.response_id):
             return []
         self._spoken.setdefault(event.response_id, []).append(event.item_id)
         return self.turns.assistant_began(event.item_id, event.response_id)
 
-    def audio(self, event: ev.AudioDelta) -> list[ev.Effect]:
+    def audio(self, event: ev.AudioDelta) -> list[fx.Effect]:
         """Play a delta; one of a discarded response is dropped (most clients play it, and talk over the visitor)."""
         if self.responses.is_discarded(event.response_id):
             return []
         return [*self.ledger.receive(event)]
 
-    def audio_done(self, event: ev.AudioDone) -> list[ev.Effect]:
+    def audio_done(self, event: ev.AudioDone) -> list[fx.Effect]:
         return [*self.ledger.complete(event.item_id, event.content_index), *self._over()]
 
-    def text(self, event: ev.AssistantTextDelta) -> list[ev.Effect]:
+    def text(self, event: ev.AssistantTextDelta) -> list[fx.Effect]:
         if self.responses.is_discarded(event.response_id):
             return []
         self.turns.assistant_wrote(event.item_id, event.delta)
         data = {"item_id": event.item_id, "role": "assistant", "delta": event.delta, "final": False}
-        return [ev.Publish(topic="transcript", data=data)]
+        return [fx.Publish(topic="transcript", data=data)]
 
-    def text_done(self, event: ev.AssistantTextDone) -> list[ev.Effect]:
+    def text_done(self, event: ev.AssistantTextDone) -> list[fx.Effect]:
         if self.responses.is_discarded(event.response_id):
             return []
         return self.turns.assistant_finished_writing(event.item_id, event.text)
 
-    def function_called(self, event: ev.FunctionCalled) -> list[ev.Effect]:
+    def function_called(self, event: ev.FunctionCalled) -> list[fx.Effect]:
         if not self._tools.called(event):
             return []
         data = {"event": "called", "name": event.name, "call_id": event.call_id, "arguments": event.arguments}
-        return [ev.Publish(topic="tool", data=data)]
+        return [fx.Publish(topic="tool", data=data)]
 
-    def response_done(self, event: ev.ResponseDone) -> list[ev.Effect]:
+    def response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
         """Read the status, answer the calls, let the next response go ahead."""
-        effects: list[ev.Effect] = [*self.ledger.complete_response(event.response_id)]
+        effects: list[fx.Effect] = [*self.ledger.complete_response(event.response_id)]
         items = self._spoken.pop(event.response_id, [])
         text = " ".join(self.turns.text_of(item) for item in items)
         silent = [item for item in items if not self.ledger.holds(item)]
@@ -136,18 +137,18 @@ class Dialogue:
         effects += [*self._over(), *_describe(event), *self._answer_calls(event)]
         return effects + self.responses.done(event, text)
 
-    def _answer_calls(self, event: ev.ResponseDone) -> list[ev.Effect]:
+    def _answer_calls(self, event: ev.ResponseDone) -> list[fx.Effect]:
         done = self._tools.finished(event)
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         for answer in done.answers:
             item_id, event_id = self._ids.item(), self._ids.event()
             effects.append(
-                ev.CreateFunctionOutput(
+                fx.CreateFunctionOutput(
                     event_id=event_id, item_id=item_id, call_id=answer.call_id, output=answer.output
                 )
             )
             data = {"event": "answered", "name": answer.name, "call_id": answer.call_id, "output": answer.output}
-            effects.append(ev.Publish(topic="tool", data=data))
+            effects.append(fx.Publish(topic="tool", data=data))
         # A visitor who speaks now gets a response anyway, and the outputs are in it.
         if done.respond and not self.visitor_speaks:
             effects += self.responses.submit(Request(event_id=self._ids.event()))
@@ -155,91 +156,91 @@ class Dialogue:
 
     # What sounds.
 
-    def started(self, event: ev.PlayoutStarted) -> list[ev.Effect]:
+    def started(self, event: ev.PlayoutStarted) -> list[fx.Effect]:
         self.ledger.progressed(ev.Heard(item_id=event.item_id, content_index=event.content_index, heard_samples=0))
         return []
 
-    def progressed(self, event: ev.PlayoutProgressed) -> list[ev.Effect]:
+    def progressed(self, event: ev.PlayoutProgressed) -> list[fx.Effect]:
         self.ledger.progressed(event.heard)
         return []
 
-    def idle(self, _: ev.PlayoutIdle) -> list[ev.Effect]:
+    def idle(self, _: ev.PlayoutIdle) -> list[fx.Effect]:
         self.ledger.idle()
         return self._over()
 
-    def _over(self) -> list[ev.Effect]:
+    def _over(self) -> list[fx.Effect]:
         return [effect for piece in self.ledger.take_over() for effect in self.turns.heard_to_the_end(piece)]
 
-    def interrupt(self, plan: barge_in.Plan, reply_to: int | None = None) -> list[ev.Effect]:
+    def interrupt(self, plan: barge_in.Plan, reply_to: int | None = None) -> list[fx.Effect]:
         """Carry out a plan of `barge_in`; the rest follows when the audio tells what was heard."""
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         if plan.silence:
             effects += self._silence(reply_to)
             effects += self.responses.discard(event_id=self._ids.event(), cancel=plan.cancel)
         return effects
 
-    def _silence(self, reply_to: int | None) -> list[ev.Effect]:
+    def _silence(self, reply_to: int | None) -> list[fx.Effect]:
         token = self._ids.token()
         if not self.ledger.cut(token):
             nothing = {"heard_ms": 0, "item_id": None}
-            return [] if reply_to is None else [ev.Reply(request_id=reply_to, result=nothing)]
+            return [] if reply_to is None else [fx.Reply(request_id=reply_to, result=nothing)]
         self._cuts[token] = Cut(reply_to=reply_to)
-        return [ev.Flush(token=token)]
+        return [fx.Flush(token=token)]
 
-    def flushed(self, event: ev.PlayoutFlushed, *, connected: bool) -> list[ev.Effect]:
+    def flushed(self, event: ev.PlayoutFlushed, *, connected: bool) -> list[fx.Effect]:
         """The loudspeaker is silent: make the service remember what was heard, and the history too."""
         cut = self._cuts.pop(event.token, None)
         pieces = self.ledger.flushed(event.token, event.heard)
         mending = barge_in.mend(pieces)
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         if connected:
             effects += self._mend(mending)
         for piece in pieces:
             effects += self.turns.heard_to_the_end(piece) if piece.fully_heard else self.turns.cut_short(piece)
         told = _what_was_heard(mending.truncate, pieces)
         if cut is not None and cut.reply_to is not None:
-            effects.append(ev.Reply(request_id=cut.reply_to, result=told))
-        return [*effects, ev.Publish(topic="response", data={"event": "interrupted", **told})] if pieces else effects
+            effects.append(fx.Reply(request_id=cut.reply_to, result=told))
+        return [*effects, fx.Publish(topic="response", data={"event": "interrupted", **told})] if pieces else effects
 
-    def _mend(self, mending: barge_in.Mending) -> list[ev.Effect]:
-        effects: list[ev.Effect] = []
+    def _mend(self, mending: barge_in.Mending) -> list[fx.Effect]:
+        effects: list[fx.Effect] = []
         if (piece := mending.truncate) is not None:
             effects.append(
-                ev.TruncateItem(
+                fx.TruncateItem(
                     event_id=self._ids.event(),
                     item_id=piece.item_id,
                     content_index=piece.content_index,
                     audio_end_ms=piece.heard_ms,
                 )
             )
-        effects += [ev.DeleteItem(event_id=self._ids.event(), item_id=item_id) for item_id in mending.delete]
+        effects += [fx.DeleteItem(event_id=self._ids.event(), item_id=item_id) for item_id in mending.delete]
         return effects
 
     # When the session or the conversation goes.
 
-    def stop(self) -> list[ev.Effect]:
+    def stop(self) -> list[fx.Effect]:
         """Silence, and keep for the history what is known to have been heard; the flush may still refine it."""
         token = self._ids.token()
         unfinished = self.ledger.pieces
         if not self.ledger.cut(token):
             return []
-        return [ev.Flush(token=token), *(effect for piece in unfinished for effect in self.turns.cut_short(piece))]
+        return [fx.Flush(token=token), *(effect for piece in unfinished for effect in self.turns.cut_short(piece))]
 
-    def lost(self, kind: str, message: str) -> list[ev.Effect]:
+    def lost(self, kind: str, message: str) -> list[fx.Effect]:
         """The session is gone. What was received is still played to its end."""
         self.visitor_speaks = False
         self._tools.forget()
         self._spoken.clear()
-        effects: list[ev.Effect] = []
+        effects: list[fx.Effect] = []
         if self.responses.active is not None:
             effects += self.ledger.complete_response(self.responses.active)
         return [*effects, *self._over(), *self.responses.forget(kind, message)]
 
-    def handle(self, event: ev.Event) -> list[ev.Effect]:
+    def handle(self, event: ev.Event) -> list[fx.Effect]:
         """Take an event that is about nothing but what is said and what sounds (`HANDLES`)."""
         return self._HANDLERS[type(event)](self, event)
 
-    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Dialogue, Any], list[ev.Effect]]]] = {
+    _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Dialogue, Any], list[fx.Effect]]]] = {
         ev.InputCommitted: committed,
         ev.InputTimedOut: timed_out,
         ev.UserTranscriptDelta: transcript,
@@ -259,7 +260,7 @@ class Dialogue:
     HANDLES: ClassVar[frozenset[type[ev.Event]]] = frozenset(_HANDLERS)
 
 
-def _describe(event: ev.ResponseDone) -> list[ev.Effect]:
+def _describe(event: ev.ResponseDone) -> list[fx.Effect]:
     data = {
         "event": "done",
         "response_id": event.response_id,
@@ -267,10 +268,10 @@ def _describe(event: ev.ResponseDone) -> list[ev.Effect]:
         "reason": event.reason,
         "error": event.error_message,
     }
-    effects: list[ev.Effect] = [ev.Publish(topic="response", data=data)]
+    effects: list[fx.Effect] = [fx.Publish(topic="response", data=data)]
     if event.status == "failed":
         data = {"code": event.error_code, "message": event.error_message or "the response failed"}
-        effects.append(ev.Publish(topic="error", data=data))
+        effects.append(fx.Publish(topic="error", data=data))
     return effects
 
 

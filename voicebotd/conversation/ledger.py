@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from voicebotd.conversation.events import BYTES_PER_SAMPLE, SAMPLES_PER_MS, AudioDelta, Heard, Play
+from voicebotd.conversation.effects import (
+    Play,
+)
+from voicebotd.conversation.events import (
+    BYTES_PER_SAMPLE,
+    SAMPLES_PER_MS,
+    AudioDelta,
+    Heard,
+)
 
 
 @dataclass(slots=True, kw_only=True)

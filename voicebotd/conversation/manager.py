@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError, Snapshot
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
@@ -28,7 +29,7 @@ class Link(Protocol):
 
     async def connect(self) -> None: ...
     async def disconnect(self) -> None: ...
-    def send(self, effect: ev.ToService | ev.UpdateSession) -> None: ...
+    def send(self, effect: fx.ToService | fx.UpdateSession) -> None: ...
     def send_audio(self, pcm: bytes) -> None: ...
 
 
@@ -134,39 +135,39 @@ class ConversationManager:
             self._link_wish_changed.clear()
             await (self._link.connect() if self._link_wanted else self._link.disconnect())
 
-    def _perform(self, effect: ev.Effect) -> None:  # noqa: C901, PLR0912 (one flat case for each effect)
+    def _perform(self, effect: fx.Effect) -> None:  # noqa: C901, PLR0912 (one flat case for each effect)
         match effect:
-            case ev.Play():
+            case fx.Play():
                 self._audio.play(effect.item_id, effect.content_index, effect.pcm)
-            case ev.Flush():
+            case fx.Flush():
                 self._audio.flush(effect.token)
-            case ev.HoldInput():
+            case fx.HoldInput():
                 self._audio.hold_input(effect.hold)
-            case ev.OpenMicrophone():
+            case fx.OpenMicrophone():
                 self._microphone_open = effect.open
-            case ev.ToService() | ev.UpdateSession():
+            case fx.ToService() | fx.UpdateSession():
                 self._link.send(effect)
-            case ev.OpenLink() | ev.CloseLink():
-                self._link_wanted = isinstance(effect, ev.OpenLink)
+            case fx.OpenLink() | fx.CloseLink():
+                self._link_wanted = isinstance(effect, fx.OpenLink)
                 self._link_wish_changed.set()
-            case ev.SetTimer():
+            case fx.SetTimer():
                 self._set_timer(effect)
-            case ev.CancelTimer():
+            case fx.CancelTimer():
                 if (timer := self._timers.pop(effect.name, None)) is not None:
                     timer.cancel()
-            case ev.Publish():
+            case fx.Publish():
                 self._publish(effect.topic, effect.data)
-            case ev.Record():
+            case fx.Record():
                 self._record(self._stamps.stamp(effect.record, time.time()))
-            case ev.Reply():
+            case fx.Reply():
                 self._answer(effect.request_id, effect.result)
-            case ev.Refuse():
+            case fx.Refuse():
                 refusal = CommandRefusedError(effect.kind, effect.message, hint=effect.hint, retryable=effect.retryable)
                 self._answer(effect.request_id, refusal)
             case _:
                 raise AssertionError(f"no way to perform {type(effect).__name__}")
 
-    def _set_timer(self, effect: ev.SetTimer) -> None:
+    def _set_timer(self, effect: fx.SetTimer) -> None:
         if (timer := self._timers.pop(effect.name, None)) is not None:
             timer.cancel()
         loop = asyncio.get_running_loop()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voicebotd.conversation.events import BargeInMode, Speaker, TurnDetection
+from voicebotd.conversation.events import (
+    BargeInMode,
+    Speaker,
+    TurnDetection,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

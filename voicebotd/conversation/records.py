@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from voicebotd.conversation.events import Role
+from voicebotd.conversation.events import (
+    Role,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelResponse,
     CreateResponse,
     Effect,
-    Modality,
     Refuse,
     Reply,
+)
+from voicebotd.conversation.events import (
+    Modality,
     ResponseCreated,
     ResponseDone,
     ServerError,

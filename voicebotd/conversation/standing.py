@@ -10,19 +10,21 @@ from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
     Publish,
     Refuse,
     Reply,
+    SetTimer,
+    UpdateSession,
+)
+from voicebotd.conversation.events import (
     ServerError,
     SessionView,
     SetInstructions,
-    SetTimer,
     SetTurnDetection,
     TurnDetection,
-    UpdateSession,
 )
 from voicebotd.conversation.policy import Policy
 

@@ -5,7 +5,11 @@ A timer that fired while its cancellation was on the way is recognised here, so 
 
 from __future__ import annotations
 
-from voicebotd.conversation.events import CancelTimer, Effect, SetTimer
+from voicebotd.conversation.effects import (
+    CancelTimer,
+    Effect,
+    SetTimer,
+)
 
 
 class Timers:

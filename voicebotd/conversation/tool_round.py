@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from voicebotd.conversation.events import FunctionCalled, ResponseDone
+from voicebotd.conversation.events import (
+    FunctionCalled,
+    ResponseDone,
+)
 
 UNAVAILABLE = "This function is not available at the moment. Tell the visitor so and offer what you can do without it."
 NOT_RUN = "This function was not run, because the visitor interrupted."

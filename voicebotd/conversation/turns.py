@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from voicebotd.conversation.events import Effect, Publish, Record, Role
+from voicebotd.conversation.effects import (
+    Effect,
+    Publish,
+    Record,
+)
+from voicebotd.conversation.events import (
+    Role,
+)
 from voicebotd.conversation.ledger import Piece
 from voicebotd.conversation.records import TurnRecord
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
-from voicebotd.conversation.events import (
+from voicebotd.conversation.effects import (
     CancelResponse,
     ClearInput,
     CommitInput,

@@ -17,7 +17,9 @@ from email.utils import parsedate_to_datetime
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, ProxyError, WebSocketException
 
-from voicebotd.conversation.events import ServerError
+from voicebotd.conversation.events import (
+    ServerError,
+)
 from voicebotd.errors import RealtimeError, VoicebotError
 from voicebotd.realtime.backoff import Failure, FailureKind
 from voicebotd.realtime.fields import optional_nested, optional_text

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any, TypeGuard
 
-from voicebotd.conversation.events import Eagerness, SessionView, TurnDetection, TurnDetectionType
+from voicebotd.conversation.events import (
+    Eagerness,
+    SessionView,
+    TurnDetection,
+    TurnDetectionType,
+)
 from voicebotd.realtime.fields import EXACT_INT, JsonObject, as_whole, one_line, optional_nested, text
 from voicebotd.realtime.session import SessionConfig, reasons, wire, wire_turn_detection
 

@@ -18,7 +18,11 @@ from typing import Any, Literal, NoReturn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from voicebotd.conversation.events import BYTES_PER_MS, Event, ServerError
+from voicebotd.conversation.events import (
+    BYTES_PER_MS,
+    Event,
+    ServerError,
+)
 from voicebotd.realtime.backoff import Failure, ends_session
 from voicebotd.realtime.dialects import Endpoint
 from voicebotd.realtime.encode import Shown, to_json

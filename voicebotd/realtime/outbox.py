@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from voicebotd.conversation.events import BYTES_PER_MS, BYTES_PER_SAMPLE
+from voicebotd.conversation.events import (
+    BYTES_PER_MS,
+    BYTES_PER_SAMPLE,
+)
 from voicebotd.realtime.encode import append_audio
 from voicebotd.realtime.fields import JsonObject
 

@@ -15,6 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
+from voicebotd.conversation.effects import (
+    ToService,
+    UpdateSession,
+)
 from voicebotd.conversation.events import (
     Event,
     LinkLost,
@@ -23,8 +27,6 @@ from voicebotd.conversation.events import (
     ServerError,
     SessionUpdated,
     SessionView,
-    ToService,
-    UpdateSession,
 )
 from voicebotd.errors import VoicebotError
 from voicebotd.realtime.backoff import Backoff, Failure, Pace, Retry

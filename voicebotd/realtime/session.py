@@ -11,7 +11,14 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voicebotd.conversation.events import SAMPLE_RATE_HZ, Modality, TurnDetection, UpdateSession
+from voicebotd.conversation.effects import (
+    UpdateSession,
+)
+from voicebotd.conversation.events import (
+    SAMPLE_RATE_HZ,
+    Modality,
+    TurnDetection,
+)
 from voicebotd.realtime.fields import JsonObject
 
 NoiseReduction = Literal["near_field", "far_field"]

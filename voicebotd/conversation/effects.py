@@ -1,0 +1,174 @@
+"""What a conversation can ask for: the effects that the core returns and its shell performs, in order.
+
+Plain data, stdlib only; this file knows no wire format and no device. Audio and positions are as in `events.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicebotd.conversation.events import Modality, Role, TurnDetection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Base of everything that a conversation can ask its shell to do."""
+
+
+# To the link. `event_id` travels as the client event's own id, so that an `error` event can be matched to it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLink(Effect):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLink(Effect):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSession(Effect):
+    """Change the wanted session. With no link it takes effect in the next one. None leaves a field alone."""
+
+    event_id: str
+    instructions: str | None = None
+    turn_detection: TurnDetection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToService(Effect):
+    """Base of the messages that need a ready link; without one they are dropped and counted."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMessage(ToService):
+    item_id: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFunctionOutput(ToService):
+    item_id: str
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateResponse(ToService):
+    """`instructions` replace the session's for this one response (the service's rule), so they are complete here."""
+
+    instructions: str | None = None
+    output: Modality | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelResponse(ToService):
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruncateItem(ToService):
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteItem(ToService):
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInput(ToService):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearInput(ToService):
+    pass
+
+
+# To the audio.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(Effect):
+    item_id: str
+    content_index: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush(Effect):
+    """Silence within one block and forget what was queued; answered by `PlayoutFlushed` with the same token."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldInput(Effect):
+    """Stop (or go on) reading a file that is sent faster than real time."""
+
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMicrophone(Effect):
+    """Send (or stop sending) what the microphone hears to the service."""
+
+    open: bool
+
+
+# To the clock, the people and the records.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer(Effect):
+    """Fire `TimerFired(name)` after `delay_s`; a timer of the same name is replaced."""
+
+    name: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTimer(Effect):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Effect):
+    request_id: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse(Effect):
+    """A command that cannot be done. `kind` is contract.md §4's."""
+
+    request_id: int
+    kind: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Effect):
+    """Tell whoever subscribed to `topic` (contract.md §4)."""
+
+    topic: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Effect):
+    """Keep this in the history; `record` is one of `records.py`."""
+
+    record: Any
