@@ -1,14 +1,16 @@
 """The configuration in force, and its changes while the daemon runs: validate, apply, keep, in this order.
 
 Owns the present `LoadedConfig`. What is allowed is the configuration room's business, what takes effect how is declared
-there with each key; this file carries it out. One change at a time, so that two clients cannot undo each other's.
+there with each key; this file carries it out, whole or not at all. One change at a time, so that two clients cannot
+undo each other's.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,14 +18,13 @@ import structlog
 from voicebotd.config.layers import INSTRUCTIONS_KEY
 from voicebotd.config.load import LoadedConfig, change, forget, persist, to_persist
 from voicebotd.config.reload import Change, diff
-from voicebotd.conversation.events import (
-    SetInstructions,
-    SetTurnDetection,
-)
+from voicebotd.conversation.events import Command, SetInstructions, SetTurnDetection
 from voicebotd.conversation.manager import ConversationManager
 
 Apply = Callable[[Any], None]
 _VAD = "turn_detection."
+_NOBODY = 0
+"""The request id of a command whose answer nobody awaits: the conversation's own begin with 1."""
 _log = structlog.get_logger(__name__)
 
 
@@ -55,14 +56,13 @@ class Tuning:
         self._one_at_a_time = asyncio.Lock()
 
     async def set(self, values: Mapping[str, Any], *, persistent: bool, source: str = "rpc") -> Outcome:
-        """Change keys. Raises ConfigError (nothing changed) or CommandRefusedError (the service refused; undone)."""
+        """Change keys; `persistent` keeps them over a restart.
+
+        Raises ConfigError, or CommandRefusedError where the service refuses; then nothing is changed and nothing kept.
+        """
         async with self._one_at_a_time:
             after = change(self.loaded, values, source)
-            outcome = await self._take_over(after)
-            if persistent:
-                kept = to_persist(after, values)
-                await asyncio.to_thread(persist, after.paths.overrides_file, kept)
-            return outcome
+            return await self._take_over(after, kept=to_persist(after, values) if persistent else {})
 
     async def reload(self) -> Outcome:
         """Read the files again. Raises ConfigError with every problem; the old configuration then stays in force."""
@@ -70,28 +70,61 @@ class Tuning:
             return await self._take_over(await asyncio.to_thread(self._load_again))
 
     async def forget_instructions(self) -> None:
-        """Drop the persisted instructions; those of the files are in force again. Raises ConfigError."""
+        """Drop the persisted instructions; those of the files are in force again, and nothing else is changed.
+
+        Raises ConfigError, or CommandRefusedError where the service refuses; then they are in force from the next
+        start.
+        """
         async with self._one_at_a_time:
             await asyncio.to_thread(forget, self.loaded.paths.overrides_file, [INSTRUCTIONS_KEY])
-            await self._take_over(await asyncio.to_thread(self._load_again))
+            files = await asyncio.to_thread(self._load_again)
+            configured = {INSTRUCTIONS_KEY: files.settings.session.instructions}
+            await self._take_over(change(self.loaded, configured, files.sources[INSTRUCTIONS_KEY]))
 
-    async def _take_over(self, after: LoadedConfig) -> Outcome:
-        changes = diff(self.loaded, after)
-        if any(each.applied == "reconnect" for each in changes):
-            self._reconnect(after)  # first, because it can refuse an address: then nothing must have changed
-        vad = await self._tune(changes)
-        if any(each.key == INSTRUCTIONS_KEY for each in changes):
-            text = after.instructions
-            await self._manager.command(lambda number: SetInstructions(request_id=number, text=text, mode="configured"))
-        for each in changes:
-            if each.key in self._live:
-                self._live[each.key](each.new)
+    async def _take_over(self, after: LoadedConfig, *, kept: Mapping[str, Any] | None = None) -> Outcome:
+        """Apply and keep all of it. What a refusal leaves undone, and what nobody awaits any more, is taken back."""
+        before = self.loaded
+        changes = diff(before, after)
+        with ExitStack() as undo:
+            if any(each.applied == "reconnect" for each in changes):
+                self._reconnect(after)
+                undo.callback(self._reconnect, before)
+            vad = await self._tune(changes, undo)
+            await self._instruct(changes, before, after, undo)
+            for each in changes:
+                if (apply := self._live.get(each.key)) is not None:
+                    apply(each.new)
+                    undo.callback(apply, each.old)
+            if kept:
+                await asyncio.to_thread(persist, after.paths.overrides_file, kept)
+                after = _said_by(after, kept, str(after.paths.overrides_file))
+            undo.pop_all()
         self.loaded = after
         _log.info("configuration changed", keys=[each.key for each in changes])
         return Outcome(changes=changes, vad=vad)
 
-    async def _tune(self, changes: list[Change]) -> Mapping[str, Any] | None:
-        wanted = {each.key.removeprefix(_VAD): each.new for each in changes if each.key.startswith(_VAD)}
-        if not wanted:
+    async def _tune(self, changes: list[Change], undo: ExitStack) -> Mapping[str, Any] | None:
+        tuned = [each for each in changes if each.key.startswith(_VAD)]
+        if not tuned:
             return None
-        return await self._manager.command(lambda number: SetTurnDetection(request_id=number, changes=wanted))
+        new = {each.key.removeprefix(_VAD): each.new for each in tuned}
+        old = {each.key.removeprefix(_VAD): each.old for each in tuned}
+        self._undo_by(SetTurnDetection(request_id=_NOBODY, changes=old), undo)
+        return await self._manager.command(lambda number: SetTurnDetection(request_id=number, changes=new))
+
+    async def _instruct(
+        self, changes: list[Change], before: LoadedConfig, after: LoadedConfig, undo: ExitStack
+    ) -> None:
+        if all(each.key != INSTRUCTIONS_KEY for each in changes):
+            return
+        old, new = before.instructions, after.instructions
+        self._undo_by(SetInstructions(request_id=_NOBODY, text=old, mode="configured"), undo)
+        await self._manager.command(lambda number: SetInstructions(request_id=number, text=new, mode="configured"))
+
+    def _undo_by(self, command: Command, undo: ExitStack) -> None:
+        """Before the change itself is asked for: a client that hangs up while it waits does not stop the deed."""
+        undo.callback(self._manager.post, command)
+
+
+def _said_by(loaded: LoadedConfig, names: Mapping[str, Any], source: str) -> LoadedConfig:
+    return replace(loaded, sources={**loaded.sources, **dict.fromkeys(names, source)})
