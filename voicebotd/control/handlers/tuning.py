@@ -24,7 +24,6 @@ from voicebotd.control.handlers.box import Box
 from voicebotd.control.jsonrpc import refusal
 from voicebotd.conversation import events as ev
 from voicebotd.errors import ConfigError
-from voicebotd.system.logging import set_level
 
 _NEVER_MS = 0
 """What a client writes for "no idle timeout": null means "leave it alone"."""
@@ -32,25 +31,26 @@ _NEVER_MS = 0
 
 def tuning_handlers(box: Box) -> dict[str, Handler]:
     """Return the handlers of these methods, for the `Dispatcher`."""
-    return {**_instructions(box), **_vad(box), **_config(box), "log.level": _log_level}
 
+    async def log_level(params: LogLevelParams, _caller: Caller) -> LogLevelSet:
+        await box.tune({"log.level": params.level}, persistent=False)
+        return LogLevelSet(level=params.level)
 
-async def _log_level(params: LogLevelParams, _caller: Caller) -> LogLevelSet:
-    set_level(params.level)
-    return LogLevelSet(level=params.level)
+    return {**_instructions(box), **_vad(box), **_config(box), "log.level": log_level}
 
 
 def _instructions(box: Box) -> dict[str, Handler]:
-    def current(*, persisted: bool = False) -> Instructions:
-        snapshot = box.manager.snapshot()
+    def current() -> Instructions:
+        snapshot, loaded = box.manager.snapshot(), box.tuning.loaded
         text, mode = snapshot.runtime_instructions or (None, "append")
+        persisted = loaded.sources[INSTRUCTIONS_KEY] == str(loaded.paths.overrides_file)
         return Instructions(effective=snapshot.instructions, runtime=text, mode=mode, persisted=persisted)
 
     async def instruct(text: str | None, mode: Any = "append") -> None:
         await box.command(lambda number: ev.SetInstructions(request_id=number, text=text, mode=mode))
 
     async def get(_params: NoParams, _caller: Caller) -> Instructions:
-        return current(persisted="overrides.yaml" in box.tuning.loaded.sources[INSTRUCTIONS_KEY])
+        return current()
 
     async def set_(params: InstructionsSetParams, _caller: Caller) -> Instructions:
         if not params.persist:
@@ -61,7 +61,7 @@ def _instructions(box: Box) -> dict[str, Handler]:
         text = params.text if params.mode == "replace" else f"{configured}\n\n{params.text}"
         await box.tune({INSTRUCTIONS_KEY: text}, persistent=True)
         await instruct(None)
-        return current(persisted=True)
+        return current()
 
     async def clear(params: InstructionsClearParams, _caller: Caller) -> Instructions:
         await instruct(None)
