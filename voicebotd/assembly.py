@@ -28,6 +28,7 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
+from voicebotd.pacer import Pacer
 from voicebotd.realtime.dialects import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.service import OpenAIService
@@ -64,10 +65,12 @@ def build(
     watch: Callable[[Event], None] = lambda _: None,
     policy: Policy | None = None,
 ) -> Stack:
-    """Wire a stack. `watch` sees every event before the conversation does.
+    """Wire a stack. `watch` sees every event before the conversation does; `policy`: default, as configured.
 
     Raises ConfigError where the service's address cannot be used.
     """
+    policy = policy or policy_of(config)
+    fast = policy.hold_input_while_answering
 
     def post(event: Event) -> None:
         watch(event)
@@ -75,6 +78,8 @@ def build(
 
     def hear(pcm: bytes) -> None:
         manager.hear(pcm)
+        if fast:
+            pacer.sent()
 
     link = OpenAIService(
         endpoint_of(config.settings),
@@ -86,8 +91,9 @@ def build(
         timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
     )
     audio = AudioManager(options, on_event=post, on_capture=hear)
-    core = Conversation(policy or policy_of(config))
-    manager = ConversationManager(core, link=link, audio=audio, publish=publish, record=record)
+    pacer = Pacer(audio, link)
+    core = Conversation(policy)
+    manager = ConversationManager(core, link=link, audio=pacer if fast else audio, publish=publish, record=record)
     return Stack(audio=audio, link=link, manager=manager)
 
 

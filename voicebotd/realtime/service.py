@@ -171,10 +171,15 @@ class OpenAIService(BaseService):
             dropped_messages=self._counters.dropped_messages,
             dropped_audio_ms=self._counters.dropped_audio_ms,
             sent_audio_ms=self._counters.sent_audio_ms,
-            backlog_ms=self._link.backlog_ms if self._link else 0,
+            backlog_ms=self.backlog_ms,
         )
 
     # --- What is sent -----------------------------------------------------------------------------------------------
+
+    @property
+    def backlog_ms(self) -> int:
+        """Microphone audio that waits to be sent."""
+        return self._link.backlog_ms if self._link else 0
 
     @property
     def session(self) -> SessionConfig:
