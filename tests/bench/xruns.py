@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 
-from clients import Box, Metronome
+from clients import Box, Metronome, start
 from rig.card import VirtualCard
 from rig.sound import RATE_HZ, Recording, find, windows
 from server import reply_audio
 from table import show
 
+NAMES = ("floor pair", "voicebotd")
 BUSY = 4
 REPLY_MS = 3000
 
@@ -22,33 +23,37 @@ def damaged(recording: Recording, replies: list[float]) -> int:
     count = 0
     for sent_s in replies:
         part = recording.since(sent_s).samples[: len(clip) + RATE_HZ]
-        pieces = windows(clip, part, find(clip, part).lag)
+        pieces = windows(clip, part, find(clip[: RATE_HZ // 2], part).lag)
         count += any(abs(piece.slip) > 1 or piece.coherence < 0.9 for piece in pieces)
     return count
 
 
-def run(card: VirtualCard, *, seconds: float = 600) -> None:
+def one_client(name: str, card: VirtualCard, seconds: float) -> tuple[object, ...]:
+    """Return the row of one client: what it counted, and what the recording shows."""
     server = Metronome(period_s=5, reply_ms=REPLY_MS)
-    box = Box(card, server.url)
-    busy = []
+    client = start(name, card, server.url)
+    busy: list[subprocess.Popen[bytes]] = []
     try:
         server.wait_for_replies(1)
         with card.listening() as ear:
-            before = box.daemon.status()["audio"]
-            listening_since_s = ear.sound().start_s
+            before = client.daemon.status()["audio"] if isinstance(client, Box) else {}
             busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(BUSY)]
             threading.Event().wait(seconds)  # the load runs by itself; there is nothing to wait for but time
-            after = box.daemon.status()["audio"]
+            after = client.daemon.status()["audio"] if isinstance(client, Box) else {}
             recording = ear.sound()
         ended_s = recording.time_of(len(recording.samples)) - REPLY_MS / 1000 - 1
-        replies = [note["at_s"] for note in server.notes("reply") if listening_since_s < note["at_s"] < ended_s]
+        replies = [note["at_s"] for note in server.notes("reply") if recording.start_s < note["at_s"] < ended_s]
     finally:
         for process in busy:
             process.kill()
             process.wait()
-        box.finish()
+        client.finish()
         server.close()
-    broken = f"{damaged(recording, replies)} of {len(replies)}"
-    respawns = after["respawns"] - before["respawns"]
-    rows = [(f"{seconds:.0f} s, {BUSY} busy processes", before["xruns"], after["xruns"], respawns, broken)]
-    show("xruns (aim: 0)", ("load", "xruns before", "after", "respawns", "damaged replies"), rows)
+    counted = [after[key] - before[key] if after else "-" for key in ("xruns", "underruns", "respawns")]
+    return (name, *counted, f"{damaged(recording, replies)} of {len(replies)}")
+
+
+def run(card: VirtualCard, *, seconds: float = 600) -> None:
+    rows = [one_client(name, card, seconds) for name in NAMES]
+    head = ("client", "xruns", "underruns", "respawns", "damaged replies")
+    show(f"xruns: {seconds:.0f} s beside {BUSY} busy processes (aim: 0)", head, rows)

@@ -158,7 +158,9 @@ def test_the_visitor_s_turn_is_told_and_the_service_s_answer_awaited() -> None:
     talk = Talk()
     assert ("turn", "speech_started") in topics(talk.speech())
     stopped = ev.SpeechStopped(item_id="u2", audio_end_ms=900)
-    assert topics(talk.dialogue.speech_stopped(stopped, service_answers=True)) == [("turn", "speech_stopped")]
+    effects = talk.dialogue.speech_stopped(stopped, service_answers=True)
+    assert topics(effects) == [("turn", "speech_stopped")]
+    assert only(effects, fx.Record)[0].record.audio_ms == 900
     assert talk.dialogue.thinking
     assert topics(talk.handle(ev.InputCommitted(item_id="u2"))) == [("turn", "committed")]
     assert only(talk.handle(ev.UserTranscriptDelta(item_id="u2", delta="hel")), fx.Publish)[0].data["final"] is False

@@ -37,6 +37,7 @@ def test_a_visitor_s_turn_is_recorded_at_its_beginning_and_with_its_transcript()
     began = last(turns.visitor_began("u1"))
     assert (began.conversation_id, began.number, began.role, began.status) == ("c", 1, "user", "in_progress")
     assert turns.visitor_began("u1") == [], "the same item does not begin twice"
+    assert last(turns.visitor_spoke("u1", 900)).audio_ms == 900
     said = last(turns.visitor_said("u1", "hello"))
     assert (said.generated_text, said.heard_text, said.status) == ("hello", "hello", "completed")
     assert turns.count == 1

@@ -57,6 +57,7 @@ class Pump:
         self._microphone = Microphone(input_hz=form.input_hz)
         self._new_far_end = partial(FarEnd, output_hz=form.output_hz, block_ms=options.block_ms)
         self._far: FarEnd | None = None
+        self._one_clock = form.streams != "pair"
         self._speaker = Speaker(
             ring=self.exchange.playback,
             output_hz=form.output_hz,
@@ -125,12 +126,12 @@ class Pump:
 
     def _captured(self) -> list[Message]:
         captured_at_s = self.exchange.input_at_s
-        recorded = self.exchange.capture.read_all()
-        self._hear_far()
+        recorded = self.exchange.capture.read(self.exchange.capture.readable)
+        self._hear_far(len(recorded))
         if not len(recorded):
             return []
         self._microphone.push(recorded)
-        if self._far is not None:
+        if self._far is not None and not self._one_clock:
             self._far.align(self._microphone.waiting_samples)
         handed = self._handed_samples()
         return [
@@ -138,11 +139,13 @@ class Pump:
             for near in self._microphone.frames()
         ]
 
-    def _hear_far(self) -> None:
+    def _hear_far(self, recorded_frames: int) -> None:
+        """On one clock each block has its own far end, block for block; of two clocks, whatever has come by now."""
+        ring = self.exchange.far
         if self._far is None:
-            self.exchange.far.drop_all()
+            ring.drop_all()
         else:
-            self._far.push(self.exchange.far.read_all())
+            self._far.push(ring.read(recorded_frames if self._one_clock else ring.readable))
 
     def _cleaned(self, near: Samples) -> bytes:
         far = self._far.next_frame() if self._far is not None else _SILENCE

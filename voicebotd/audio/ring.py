@@ -51,9 +51,9 @@ class Ring:
         self._read += count
         return count
 
-    def read_all(self) -> Samples:
-        """Everything readable now, as a copy. The reading side's."""
-        out: Samples = np.empty(self.readable, dtype=np.int16)
+    def read(self, limit: int) -> Samples:
+        """At most `limit` samples, as a copy. The reading side's."""
+        out: Samples = np.empty(min(limit, self.readable), dtype=np.int16)
         self.read_into(out)
         return out
 

@@ -39,6 +39,7 @@ class Dialogue:
         self.ledger = Ledger()
         self.turns = Turns(conversation_id)
         self.visitor_speaks = False
+        self._speech_began_ms = 0
 
     @property
     def sounding(self) -> bool:
@@ -54,6 +55,7 @@ class Dialogue:
         self, event: ev.SpeechStarted, mode: ev.BargeInMode, *, service_interrupts: bool
     ) -> list[fx.Effect]:
         self.visitor_speaks = True
+        self._speech_began_ms = event.audio_start_ms
         self.responses.hold()
         told = fx.Publish(topic="turn", data={"event": "speech_started", "item_id": event.item_id})
         generating = self.responses.active is not None
@@ -62,7 +64,8 @@ class Dialogue:
 
     def speech_stopped(self, event: ev.SpeechStopped, *, service_answers: bool) -> list[fx.Effect]:
         told = fx.Publish(topic="turn", data={"event": "speech_stopped", "item_id": event.item_id})
-        return [told, *self.end_of_speech(service_answers=service_answers)]
+        length = self.turns.visitor_spoke(event.item_id, max(0, event.audio_end_ms - self._speech_began_ms))
+        return [told, *length, *self.end_of_speech(service_answers=service_answers)]
 
     def end_of_speech(self, *, service_answers: bool) -> list[fx.Effect]:
         self.visitor_speaks = False

@@ -40,6 +40,10 @@ class Turns:
     def visitor_began(self, item_id: str) -> list[Effect]:
         return self._begin(item_id, "user")
 
+    def visitor_spoke(self, item_id: str, audio_ms: int) -> list[Effect]:
+        """How long it was, the service's padding included."""
+        return self._change(item_id, audio_ms=audio_ms)
+
     def visitor_said(self, item_id: str, text: str) -> list[Effect]:
         """The transcript arrived; it may be before, during or after the answer."""
         known = [] if item_id in self._open else self._begin(item_id, "user")

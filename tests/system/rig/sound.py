@@ -17,6 +17,9 @@ RATE_HZ = 24_000
 FLOOR = 12
 """Samples up to this size are silence: the virtual card is digitally silent, resamplers and fades leave a few units."""
 
+ALIKE = 0.9
+"""Windows with at least this coherence hold the same sound; one that was cut and joined has less."""
+
 Samples = npt.NDArray[np.int16]
 
 
@@ -75,17 +78,23 @@ def find(clip: Samples, recording: Samples) -> Match:
 
 
 def windows(clip: Samples, recording: Samples, lag: int) -> list[Window]:
-    """Compare window by window around `lag`: lost or repeated samples show as a `slip`. Silent windows are left out."""
-    window, reach = RATE_HZ // 10, RATE_HZ // 40
+    """Compare window by window from `lag` on: a `slip` that changes tells of lost (-) or inserted (+) samples.
+
+    Follows the slips. Windows that are silent in the clip are left out: they look like any other silence.
+    """
+    size, reach = RATE_HZ // 10, RATE_HZ // 5
     found = []
-    for at in range(0, len(clip) - window + 1, window):
-        piece = clip[at : at + window]
+    slip = 0
+    for at in range(0, len(clip) - size + 1, size):
+        piece = clip[at : at + size]
         if np.sqrt(np.mean(piece.astype(np.float64) ** 2)) < 10 * FLOOR:
             continue
-        first = max(0, lag + at - reach)
-        around = recording[first : lag + at + window + reach]
-        match = find(piece, around)
-        found.append(Window(at=at, slip=first + match.lag - lag - at, coherence=match.coherence))
+        first = max(0, lag + at + slip - reach)
+        match = find(piece, recording[first : lag + at + slip + size + reach])
+        moved = first + match.lag - lag - at
+        if match.coherence > ALIKE:
+            slip = moved
+        found.append(Window(at=at, slip=moved, coherence=match.coherence))
     return found
 
 
