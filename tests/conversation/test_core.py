@@ -386,7 +386,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     mode=st.sampled_from(["immediate", "off"]),
     source=st.sampled_from(["microphone", "file"]),

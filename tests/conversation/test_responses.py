@@ -153,6 +153,21 @@ def test_a_request_under_way_is_cancelled_as_soon_as_it_is_created() -> None:
     assert responses.created(created("r2", "e2")) == []
 
 
+def test_who_waits_for_a_response_that_another_one_replaces_is_told() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1, wait=True))
+    responses.created(created("r1", "e1"))
+    assert [type(effect) for effect in responses.created(created("r2"))] == [Refuse]
+    assert responses.active == "r2"
+
+
+def test_who_was_answered_is_not_refused_afterwards() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.created(created("r1", "e1"))
+    assert responses.forget("link.unavailable", "gone") == []
+
+
 def test_done_of_another_response_changes_nothing() -> None:
     responses = Responses()
     responses.submit(Request(event_id="e1"))

@@ -56,6 +56,7 @@ class Responses:
         self._requested: Request | None = None
         self._requested_is_unwanted = False
         self._answering: Request | None = None
+        """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
         self._held = False
         self.active: str | None = None
@@ -98,16 +99,17 @@ class Responses:
     def created(self, event: ResponseCreated) -> list[Effect]:
         """Take note of a new active response: ours by its tag, else the service's own."""
         tag = event.metadata.get(TAG)
-        ours = self._requested is not None and (tag == self._requested.event_id or (tag is None and not self.due))
-        self.active = event.response_id
-        if not ours:
+        request = self._requested
+        ours = request is not None and (tag == request.event_id or (tag is None and not self.due))
+        effects = _refuse(self._answering, "link.unavailable", "the service began another response")
+        self.active, self._answering = event.response_id, None
+        if request is None or not ours:
             self.due = False
-            self._answering = None
-            return []
-        request = self._answering = self._requested
+            return effects
         self._requested = None
-        effects: list[Effect] = []
-        if request is not None and request.reply_to is not None and not request.wait:
+        if request.wait:
+            self._answering = request
+        elif request.reply_to is not None:
             effects.append(Reply(request_id=request.reply_to, result={"response_id": event.response_id}))
         if self._requested_is_unwanted:
             self._requested_is_unwanted = False
@@ -123,7 +125,7 @@ class Responses:
         self.active = None
         request, self._answering = self._answering, None
         effects: list[Effect] = []
-        if request is not None and request.wait and request.reply_to is not None:
+        if request is not None and request.reply_to is not None:
             result = {"response_id": event.response_id, "status": event.status, "text": text}
             effects.append(Reply(request_id=request.reply_to, result=result))
         return effects + self._advance()
@@ -156,12 +158,11 @@ class Responses:
         self.due = False
         request, self._requested = self._requested, None
         self._requested_is_unwanted = False
-        refused = _refuse(request, "link.unavailable", "the service did not answer in time") if request else []
-        return refused + self._advance()
+        return _refuse(request, "link.unavailable", "the service did not answer in time") + self._advance()
 
     def forget(self, kind: str, message: str) -> list[Effect]:
         """There is no session any more, or a person stopped everything: refuse whoever waits."""
-        waiting = [request for request in (self._answering, self._requested, *self._queue) if request]
+        waiting = [self._answering, self._requested, *self._queue]
         if self.active is not None:
             self._discarded.append(self.active)
         self._queue.clear()
@@ -189,7 +190,7 @@ class Responses:
         ]
 
 
-def _refuse(request: Request, kind: str, message: str, *, retryable: bool = False) -> list[Effect]:
-    if request.reply_to is None:
+def _refuse(request: Request | None, kind: str, message: str, *, retryable: bool = False) -> list[Effect]:
+    if request is None or request.reply_to is None:
         return []
     return [Refuse(request_id=request.reply_to, kind=kind, message=message, retryable=retryable)]
