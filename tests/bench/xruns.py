@@ -8,7 +8,7 @@ import threading
 
 from clients import Box, Metronome, start
 from rig.card import VirtualCard
-from rig.sound import RATE_HZ, Recording, find, windows
+from rig.sound import RATE_HZ, Recording, damaged, find
 from server import reply_audio
 from table import show
 
@@ -17,15 +17,11 @@ BUSY = 4
 REPLY_MS = 3000
 
 
-def damaged(recording: Recording, replies: list[float]) -> int:
-    """How many replies reached the loudspeaker with samples lost, repeated or changed."""
+def damaged_replies(recording: Recording, replies: list[float]) -> int:
+    """How many replies reached the loudspeaker with samples lost, inserted or changed."""
     clip = reply_audio(REPLY_MS)
-    count = 0
-    for sent_s in replies:
-        part = recording.since(sent_s).samples[: len(clip) + RATE_HZ]
-        pieces = windows(clip, part, find(clip[: RATE_HZ // 2], part).lag)
-        count += any(abs(piece.slip) > 1 or piece.coherence < 0.9 for piece in pieces)
-    return count
+    parts = [recording.since(sent_s).samples[: len(clip) + RATE_HZ] for sent_s in replies]
+    return sum(bool(damaged(clip, part, find(clip[: RATE_HZ // 2], part).lag)) for part in parts)
 
 
 def one_client(name: str, card: VirtualCard, seconds: float) -> tuple[object, ...]:
@@ -50,7 +46,7 @@ def one_client(name: str, card: VirtualCard, seconds: float) -> tuple[object, ..
         client.finish()
         server.close()
     counted = [after[key] - before[key] if after else "-" for key in ("xruns", "underruns", "respawns")]
-    return (name, *counted, f"{damaged(recording, replies)} of {len(replies)}")
+    return (name, *counted, f"{damaged_replies(recording, replies)} of {len(replies)}")
 
 
 def run(card: VirtualCard, *, seconds: float = 600) -> None:

@@ -72,7 +72,7 @@ def test_speech_over_the_answer(server: Rehearsal, run_daemon: RunDaemon, card: 
         server.wait_for_sent("conversation.item.truncated", since_s=noticed_s)
 
         assert speaking.wait(5) == 0
-        silent_s = old.time_of(silent)
+        silent_s = old.time_of(silent + 1)
         assert_only_the_next_answer(ear, silent_s)
         assert len(server.received("conversation.item.truncate")) == 1
 
@@ -87,14 +87,17 @@ def test_speech_over_the_answer(server: Rehearsal, run_daemon: RunDaemon, card: 
 
 
 def assert_only_the_next_answer(ear: Ear, silent_s: float) -> None:
-    """The next thing the loudspeaker says after `silent_s` is the next answer, alone and undamaged."""
-    began_s = ear.wait_for_sound(6, since_s=silent_s + 0.001)
+    """The next thing the loudspeaker says after `silent_s` is the next answer, alone and from its beginning."""
+    began_s = ear.wait_for_sound(6, since_s=silent_s)
     clip = speech.clip("assistant_idle")
-    recording: Recording = ear.wait_until_recorded(began_s + len(clip) / RATE_HZ + 0.2).since(silent_s + 0.001)
-    match = find(clip, recording.samples)
-    assert match.coherence > 0.98
-    assert {window.slip for window in windows(clip, recording.samples, match.lag)} <= {-1, 0, 1}
-    assert last_sound(recording.samples[: match.lag]) is None
+    recording: Recording = ear.wait_until_recorded(began_s + len(clip) / RATE_HZ + 0.2).since(silent_s)
+    first, began = first_sound(recording.samples), first_sound(clip)
+    assert first is not None
+    assert began is not None
+    lag = find(clip[: RATE_HZ // 2], recording.samples).lag
+    assert abs(lag + began - first) < RATE_HZ // 100
+    # A slow machine may lose samples, and a window with a joint is unlike the clip; a mixture is so throughout.
+    assert np.median([window.coherence for window in windows(clip, recording.samples, lag)]) > 0.98
 
 
 def test_in_half_duplex_the_box_does_not_hear_its_own_answer(

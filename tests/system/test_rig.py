@@ -36,10 +36,11 @@ def test_another_clip_is_not_mistaken_for_it(clip: Samples) -> None:
 @pytest.mark.parametrize("slip", [-240, -5, 5, 240], ids=lambda slip: f"{slip:+} samples")
 def test_lost_and_repeated_samples_are_found(clip: Samples, slip: int) -> None:
     middle = len(clip) // 2
-    damaged = np.concatenate([clip[:middle], clip[middle - slip :]])
-    recording = recorded(damaged)
-    slips = {window.slip for window in windows(clip, recording, find(clip[: RATE_HZ // 2], recording).lag)}
-    assert {0, slip} <= slips
+    recording = recorded(np.concatenate([clip[:middle], clip[middle - slip :]]))
+    lag = find(clip[: RATE_HZ // 2], recording).lag
+    assert {0, slip} <= {window.slip for window in windows(clip, recording, lag)}
+    assert damaged(clip, recording, lag)
+    assert not damaged(clip, recorded(clip), lag)
 
 
 def test_two_clips_on_top_of_each_other_are_not_coherent(clip: Samples) -> None:

@@ -98,6 +98,17 @@ def windows(clip: Samples, recording: Samples, lag: int) -> list[Window]:
     return found
 
 
+def damaged(clip: Samples, recording: Samples, lag: int) -> list[Window]:
+    """Return the windows in which samples were lost, inserted or changed; a slip of one sample is rounding."""
+    found = windows(clip, recording, lag)
+    slips_before = [0, *(window.slip for window in found)]
+    return [
+        window
+        for window, before in zip(found, slips_before, strict=False)
+        if abs(window.slip - before) > 1 or window.coherence < ALIKE
+    ]
+
+
 def last_sound(samples: Samples, *, floor: int = FLOOR) -> int | None:
     """Index of the last sample louder than `floor`, or None."""
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > floor)
