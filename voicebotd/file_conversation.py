@@ -1,32 +1,36 @@
 """One conversation with an audio file as the visitor: from the file to the document of what was said.
 
-Owns the collecting of turns, calls, usage and timings. It has a stack of its own, so the box can talk meanwhile. Knows
-neither the command line nor the control socket; both use it.
+Owns the collecting of turns, calls, usage and timings, and how long all of it may take. It has a stack of its own, so
+the box can talk meanwhile. Knows neither the command line nor the control socket; both use it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Literal
 
 from voicebotd.assembly import audio_options_of, build, file_policy_of
-from voicebotd.audio.input_file import probe
+from voicebotd.audio.input_file import FileFacts, probe
 from voicebotd.audio.options import FileOptions
 from voicebotd.config.load import LoadedConfig
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage, ToolCall, Turn
 from voicebotd.conversation import events as ev
-from voicebotd.conversation.manager import Recorded
+from voicebotd.conversation.manager import ConversationManager, Recorded
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
-from voicebotd.errors import RealtimeError
+from voicebotd.errors import AudioError, CommandRefusedError, RealtimeError
 
 Observer = Callable[[str, dict[str, Any]], None]
-LET_GO_S = 5.0
-"""How long the audio process may take to finish the recordings."""
+ANSWER_S = 600.0
+"""How long one answer may take: as much of one as the audio keeps for playing (audio/playback.py)."""
+GOODBYE_S = 1.0
+"""How long a conversation that is broken off may take to note its end."""
 
 
 async def hold(
@@ -50,42 +54,96 @@ async def hold(
         record: gets every record of the history.
         observe: gets everything that is published, as it happens.
 
+    However it ends, by cancellation too, the audio process and the link are gone then, and the history knows the end.
+
     Raises:
-        AudioError: the file cannot be used.
-        RealtimeError: there is no link, or it was lost before the last answer.
+        AudioError: a file cannot be used.
+        RealtimeError: there is no link, it was lost before the last answer, or the conversation did not end.
     """
-    facts = await asyncio.to_thread(probe, source)
-    chosen = pace or config.settings.audio_file.pace
+    facts = await asyncio.to_thread(_examined, source, [output_path, both_sides_path])
+    pace = pace or config.settings.audio_file.pace
     minutes = Minutes(record, observe)
-    options = replace(
-        audio_options_of(config.settings, backend="file", file=FileOptions(input=source)),
+    options = audio_options_of(
+        config.settings,
+        backend="file",
+        file=FileOptions(input=source, output_path=output_path, pace=pace),
         echo_control="none",  # a file cannot hear the loudspeaker
-        file=FileOptions(input=source, output_path=output_path, pace=chosen),
         record_both_sides_path=both_sides_path,
     )
-    policy = file_policy_of(config, chosen)
-    stack = build(config, options, publish=minutes.publish, record=minutes.record, policy=policy)
+    policy = file_policy_of(config, pace)
+    conversation_id = uuid.uuid4().hex
     began_s = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(stack.run(), name="file conversation")
-        conversation_id = uuid.uuid4().hex
-        await stack.manager.command(
-            lambda number: ev.StartConversation(request_id=number, conversation_id=conversation_id)
-        )
-        await minutes.ended.wait()
-        elapsed_s = time.monotonic() - began_s
-        status = stack.audio.status
-        await stack.audio.disconnect()
-        running.cancel()
+    async with _bounded(facts.duration_s) as watch:
+        stack = build(config, options, publish=minutes.publish, record=minutes.record, watch=watch, policy=policy)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(stack.run(), name="file conversation")
+            await _converse(stack.manager, conversation_id, minutes.ended)
+            elapsed_s, played_ms = time.monotonic() - began_s, stack.audio.status.played_ms
+            await stack.audio.disconnect()  # lets it finish its recordings
+            running.cancel()
     if minutes.lost is not None:
         raise minutes.lost
     timings = FileTimings(
         input_ms=round(facts.duration_s * 1000),
-        output_ms=status.played_ms,
+        output_ms=played_ms,
         elapsed_s=round(elapsed_s, 3),
         first_audio_ms=minutes.first_audio_ms,
     )
     return minutes.document(conversation_id, timings)
+
+
+def _examined(source: str | int, outputs: list[str | None]) -> FileFacts:
+    """Raise AudioError now for what the audio process would only stumble over, again and again."""
+    facts = probe(source)
+    for path in filter(None, outputs):
+        try:
+            if Path(path).exists() and os.path.samefile(source, path):
+                raise AudioError(f"{path}: is the input; name another file for the output")
+            Path(path).open("ab").close()
+        except OSError as error:
+            raise AudioError(f"cannot write {path}: {error.strerror}") from None
+    return facts
+
+
+@asynccontextmanager
+async def _bounded(duration_s: float) -> AsyncIterator[Callable[[ev.Event], None]]:
+    """Give the conversation an end even where the service never comes to one. Yields what is to see every event.
+
+    The core's timers notice an answer that does not begin and a silence after the file; neither an answer that never
+    ends nor speech that is never found to have stopped. So each turn may take the length of the file and an answer,
+    and what comes after the end of the file one answer.
+
+    Raises RealtimeError when the time is up.
+    """
+    loop = asyncio.get_running_loop()
+    to_come_s = duration_s
+
+    def watch(event: ev.Event) -> None:
+        nonlocal to_come_s
+        if isinstance(event, ev.AudioInputEnded):
+            to_come_s = 0.0
+        elif not to_come_s or not isinstance(event, ev.SpeechStarted | ev.ResponseCreated):
+            return
+        if not limit.expired():
+            limit.reschedule(loop.time() + to_come_s + ANSWER_S)
+
+    try:
+        async with asyncio.timeout(duration_s + ANSWER_S) as limit:
+            yield watch
+    except TimeoutError as error:
+        message = f"the conversation did not come to its end: nothing new for {to_come_s + ANSWER_S:.0f} s"
+        raise RealtimeError(message, code="no_end") from error
+
+
+async def _converse(manager: ConversationManager, conversation_id: str, ended: asyncio.Event) -> None:
+    await manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id=conversation_id))
+    try:
+        await ended.wait()
+    except asyncio.CancelledError:
+        with suppress(TimeoutError, CommandRefusedError):
+            async with asyncio.timeout(GOODBYE_S):
+                await manager.command(lambda number: ev.StopConversation(request_id=number, reason="broken off"))
+        raise
 
 
 class Minutes:
@@ -115,8 +173,9 @@ class Minutes:
                 self._note_answer()
             case "state", _, "off":
                 self.ended.set()
-            case "link", _, "lost" | "refused":
-                self.lost = RealtimeError(data["reason"], code=data["code"], hint=data["hint"])
+            case "link", _, "lost" | "refused" as state:
+                retryable = state == "lost"
+                self.lost = RealtimeError(data["reason"], retryable=retryable, code=data["code"], hint=data["hint"])
             case "tool", _, _:
                 self._note_call(data)
             case "usage", _, _:
