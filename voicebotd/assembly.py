@@ -33,6 +33,7 @@ from voicebotd.realtime.dialects import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.realtime.session import SessionConfig
+from voicebotd.system.logging import add_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,12 @@ def build(
 
 
 def find_key() -> str | None:
-    """The API key as it is to be had now. Raises ConfigError for one that is there and cannot be used."""
+    """The API key as it is to be had now, and from now on in no log. Raises ConfigError for one that cannot be used."""
     found = find_api_key(os.environ, Path.cwd())
-    return found.secret.reveal() if found else None
+    if found is None:
+        return None
+    add_secret(found.secret)
+    return found.secret.reveal()
 
 
 def endpoint_of(settings: Settings) -> Endpoint:

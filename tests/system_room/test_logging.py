@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from voicebotd.config.credentials import Secret
-from voicebotd.system.logging import choose_format, get_level, mask, set_level, setup
+from voicebotd.system.logging import add_secret, choose_format, get_level, mask, set_level, setup
 
 KEY = "c0mpany-Key~42/x+y=="
 SECRETS = (Secret(KEY),)
@@ -231,3 +231,18 @@ def test_a_process_whose_stderr_is_the_journal_writes_for_the_journal(tmp_path):
             env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"},
         )
     assert (tmp_path / "stderr").read_text() == "<6>hello [x]\n"
+
+
+def test_a_secret_that_is_found_later_is_masked_from_then_on():
+    stream, log = started("console")
+    later = Secret("an0ther-Key")
+    add_secret(later)
+    add_secret(later)
+    log.info("hello", key=later.reveal(), old=KEY)
+    assert later.reveal() not in stream.getvalue()
+    assert KEY not in stream.getvalue()
+
+
+def test_a_secret_is_named_to_a_log_that_is_not_set_up_without_harm():
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+    add_secret(Secret("an0ther-Key"))

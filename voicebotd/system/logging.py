@@ -37,7 +37,7 @@ def setup(
 ) -> None:
     """Send all logging of this process to `stream` (default: stderr). May be called again; the last call holds.
 
-    `secrets` are masked wherever they appear, on top of what looks like a secret by itself.
+    `secrets` are masked wherever they appear, on top of what looks like a secret by itself. `add_secret` names more.
     """
     target = sys.stderr if stream is None else stream
     chosen = choose_format(format, environ.get("JOURNAL_STREAM", ""), target)
@@ -74,6 +74,13 @@ def set_level(level: str) -> None:
         logging.getLogger(name).setLevel(max(number, least))
 
 
+def add_secret(secret: Secret) -> None:
+    """Mask this one as well from now on: a key that was put in place, or changed, after the start."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Formatter):
+            handler.formatter.add_secret(secret)
+
+
 def get_level() -> str:
     """The level in force, as the configuration spells it."""
     return logging.getLevelName(logging.getLogger().level).lower()
@@ -108,9 +115,14 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
     def __init__(self, *, secrets: Iterable[Secret], journal: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # The longest first: a secret that contains another one leaves no rest behind.
-        self._secrets = sorted(secrets, key=lambda secret: -len(secret.reveal()))
+        self._secrets: list[Secret] = []
+        for secret in secrets:
+            self.add_secret(secret)
         self._journal = journal
+
+    def add_secret(self, secret: Secret) -> None:
+        # The longest first: a secret that contains another one leaves no rest behind.
+        self._secrets = sorted({*self._secrets, secret}, key=lambda each: -len(each.reveal()))
 
     def format(self, record: logging.LogRecord) -> str:
         text = mask(super().format(record), self._secrets)
