@@ -24,7 +24,7 @@ main() {
   esac
 }
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$@" >&2; }
 die() { say "$@"; exit 1; }
 
 # --- the machine's packages ------------------------------------------------------------------------------------------
@@ -43,8 +43,9 @@ present() {
 }
 
 missing_of() {
-  local package
-  for package in "$@"; do present "$package" || printf '%s ' "$package"; done
+  local package missing=()
+  for package in "$@"; do present "$package" || missing+=("$package"); done
+  printf '%s' "${missing[*]}"
 }
 
 # machine_packages required|optional PACKAGE...
@@ -59,7 +60,7 @@ machine_packages() {
   missing=$(missing_of "$@")
   [ -n "$missing" ] || return 0
   if [ "$need" = optional ]; then
-    say "going on without: $missing(to have it: sudo apt-get install $missing)"
+    say "going on without: $missing (to have it: sudo apt-get install $missing)"
   else
     die "cannot go on without: $missing" "" "    sudo apt-get install $missing" "" "and then again what you have just run."
   fi
@@ -103,7 +104,7 @@ make_venv() {
   version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   machine_packages required "python$version-venv"
   say "creating $VENV with $PYTHON ($version)"
-  rm -rf "$VENV"
+  rm -rf "$VENV" 2>/dev/null || die "$PWD/$VENV does not work for $(id -un) and cannot be replaced: remove it by hand."
   "$PYTHON" -m venv "$VENV"
 }
 
