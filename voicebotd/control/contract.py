@@ -78,6 +78,7 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(code=1011, kind="response.interrupted", summary="an interrupt stopped everything that was to follow"),
         ErrorKind(code=1012, kind="talk.not_begun", summary="the talk key is not held"),
         ErrorKind(code=1013, kind="talk.active", summary="not while the talk key is held", retryable=True),
+        ErrorKind(code=1014, kind="file.unwritable", summary="the output file that came cannot be written"),
     )
 }
 
@@ -110,7 +111,7 @@ class Method:
 
 
 _RUNNING = ("conversation.not_running", "link.unavailable")
-_FILE_ERRORS = ("file.unreadable", "conversation.already_running", "link.unavailable", "budget.exhausted")
+_FILE_ERRORS = ("file.unreadable", "file.unwritable", "link.unavailable", "budget.exhausted")
 
 METHODS: dict[str, Method] = {
     method.name: method

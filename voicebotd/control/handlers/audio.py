@@ -33,8 +33,9 @@ def audio_handlers(box: Box) -> dict[str, Handler]:
     async def select(params: AudioSelectParams, _caller: Caller) -> AudioSelected:
         if params.input is None and params.output is None:
             raise refusal("rpc.invalid_params", "audio.select: nothing to select", hint="give input, output or both")
-        chosen = {"input_device": params.input, "output_device": params.output}
-        await box.audio.select(**{name: value for name, value in chosen.items() if value is not None})
+        given = {"input_device": params.input, "output_device": params.output}
+        chosen = {name: _device(value) for name, value in given.items() if value is not None}
+        await box.audio.select(**chosen)
         return AudioSelected(input=box.audio.status.input, output=box.audio.status.output)
 
     async def mute(params: AudioMuteParams, _caller: Caller) -> AudioMuted:
@@ -46,3 +47,8 @@ def audio_handlers(box: Box) -> dict[str, Handler]:
         return AudioVolume(percent=params.percent)
 
     return {"audio.devices": devices, "audio.select": select, "audio.mute": mute, "audio.volume": volume}
+
+
+def _device(name: int | str) -> int | str | None:
+    """As the configuration spells it, which calls the sound system's own choice `default`."""
+    return None if name == "default" else name
