@@ -42,7 +42,6 @@ def describe(box: Box) -> Status:
     sick = [one for one in health.values() if not one.ok]
     running = audio.state == "running"
     live = snapshot.state in LIVE
-    push_to_talk = snapshot.turn_detection["type"] == "none" and not snapshot.talking
     return Status(
         state=str(snapshot.state),
         reason="; ".join(one.reason for one in sick if one.reason),
@@ -57,7 +56,7 @@ def describe(box: Box) -> Status:
             name: HealthStatus(ok=one.ok, state=one.state, reason=one.reason, hint=one.hint)
             for name, one in health.items()
         },
-        listening=live and running and not audio.muted and not push_to_talk,
+        listening=live and running and not audio.muted and not _awaits_the_key(snapshot),
         hears=running and not audio.muted and audio.input_level_dbfs > _SILENT_DBFS,
         speaks=running and audio.volume_percent > 0,
         profile=box.tuning.loaded.settings.conversation.profile,
@@ -115,8 +114,17 @@ def _audio(box: Box) -> AudioStatus:
 
 def _hints(box: Box, snapshot: Snapshot, remedies: list[str]) -> list[str]:
     hints = list(remedies)
+    audio = box.audio.status
     if snapshot.conversation_id is None:
         hints.append("no conversation runs: voicebotctl start begins one")
-    if box.audio.status.muted:
+    elif _awaits_the_key(snapshot):
+        hints.append("it listens while somebody holds the talk key: voicebotctl talk")
+    if audio.muted:
         hints.append("the microphone is muted: voicebotctl unmute")
+    if audio.volume_percent == 0:
+        hints.append("the volume is 0: voicebotctl call audio.volume percent=100")
     return hints
+
+
+def _awaits_the_key(snapshot: Snapshot) -> bool:
+    return snapshot.turn_detection["type"] == "none" and not snapshot.talking
