@@ -1,6 +1,7 @@
 """The command line of `voicebotd`: arguments in, exit code out.
 
-Owns the exit codes of contract.md §1. Everything heavy is imported after the arguments are known to be good.
+Owns the exit codes of contract.md §1, and is the last place that an error reaches: what nobody expected goes to the
+log, which keeps secrets out of it. Everything heavy is imported after the arguments are known to be good.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 
 if TYPE_CHECKING:
+    from voicebotd.config.credentials import Secret
     from voicebotd.config.load import LoadedConfig
     from voicebotd.control.contract_results import FileDocument
 
@@ -35,15 +38,9 @@ class Exit(IntEnum):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = _arguments(argv)
     try:
-        loaded = _load(arguments)
-        if arguments.check:
-            return _check(loaded)
-        _set_up_logging(loaded)
-        if arguments.audio_file is not None:
-            return asyncio.run(_process(loaded, arguments))
-        return asyncio.run(_serve(loaded, arguments))
+        return _run(arguments)
     except ConfigError as error:
         for problem in error.problems:
             _complain(str(problem))
@@ -51,6 +48,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VoicebotError as error:
         _complain(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
         return Exit.FAILURE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _complain("interrupted")
+        return Exit.FAILURE
+    except Exception:  # noqa: BLE001 - the boundary of the process: Python's own report would not mask the key
+        _log_bug()
+        return Exit.FAILURE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from voicebotd.system import logging  # noqa: PLC0415
+
+    secrets = _secrets()
+    logging.setup(level="warning", secrets=secrets)  # until the configuration says how
+    loaded = _load(arguments)
+    if arguments.check:
+        return _check(loaded)
+    logging.setup(level=loaded.settings.log.level, format=loaded.settings.log.format, secrets=secrets)
+    if arguments.audio_file is not None:
+        return asyncio.run(_process(loaded, arguments))
+    return asyncio.run(_serve(loaded, arguments))
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.audio_file is None and (arguments.output is not None or arguments.json):
+        parser.error("--output and --json are for --audio-file")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,16 +108,14 @@ def _load(arguments: argparse.Namespace) -> LoadedConfig:
     return load(environ=os.environ, cwd=Path.cwd(), config_file=arguments.config, set_words=words)
 
 
-def _set_up_logging(loaded: LoadedConfig) -> None:
+def _secrets() -> list[Secret]:
     from voicebotd.config.credentials import find_api_key  # noqa: PLC0415
-    from voicebotd.system import logging  # noqa: PLC0415
 
     try:
         key = find_api_key(os.environ, Path.cwd())
-    except ConfigError:
-        key = None  # the link says why, and tries again: a box with a wrong key file stays up
-    settings = loaded.settings.log
-    logging.setup(level=settings.level, format=settings.format, secrets=[key.secret] if key else [])
+    except (ConfigError, OSError):
+        return []  # the link says why, and tries again: a box with a wrong key file stays up
+    return [key.secret] if key else []
 
 
 def _check(loaded: LoadedConfig) -> int:
@@ -114,10 +137,15 @@ async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
 
 
 async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
+    from voicebotd.audio.input_file import probe  # noqa: PLC0415
     from voicebotd.daemon import rehearsal  # noqa: PLC0415
     from voicebotd.file_conversation import hold  # noqa: PLC0415
 
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
+        await asyncio.to_thread(probe, arguments.audio_file)  # before anything begins and says so
         async with rehearsal(loaded) as pointed:
             document = await hold(pointed(loaded), arguments.audio_file, output_path=arguments.output)
     except AudioError as error:
@@ -133,6 +161,12 @@ def _transcript(document: FileDocument) -> str:
         for turn in document.turns
     ]
     return "\n".join(lines) or "nobody said anything"
+
+
+def _log_bug() -> None:
+    import structlog  # noqa: PLC0415
+
+    structlog.get_logger("voicebotd").exception("ended by a bug of its own; please report this")
 
 
 def _complain(message: str) -> None:
