@@ -108,6 +108,7 @@ def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(
     card.say_it_all(speech.clip("visitor_goodbye"))
     started = server.wait_for_sent("input_audio_buffer.speech_started", since_s=since_s)
     assert started.at_s > muted_until_s
+    server.wait_for_sent("response.done", since_s=since_s)
 
 
 def test_talk_is_push_to_talk(daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float) -> None:

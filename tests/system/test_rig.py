@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rig import speech
 from rig.card import VirtualCard
-from rig.sound import RATE_HZ, Samples, find, first_sound, last_sound, windows
+from rig.sound import RATE_HZ, Samples, damaged, find, first_sound, last_sound, windows
 
 
 @pytest.fixture(scope="module")
