@@ -49,13 +49,17 @@ from voicebotd.store.conversations import ConversationRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.history import HistoryService, HistorySettings
+from voicebotd.system.coalesced import Coalesced
 from voicebotd.system.logging import set_level
 from voicebotd.system.notify import Notifier
 
 log = structlog.get_logger("daemon")
 VERSION = version("voicebotd")
 GOODBYE_S = 1.0
-"""How long a conversation may take to end before everything else does; SIGTERM promises five seconds in all."""
+"""How long a conversation may take to end before everything else does."""
+STOP_S = 3.5
+"""How long everything may take to end in good order. What is left then is cancelled, which takes the audio process and
+the link at most 1.5 s more: SIGTERM promises five seconds in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,22 +124,39 @@ class Daemon:
 
     async def _live(self, listening: ControlSocket) -> None:
         server = self._server(listening)
+        self._tell_beginning()
         async with asyncio.TaskGroup() as group, self._signals(group):
+            lives = [
+                group.create_task(server.run(), name="control"),
+                group.create_task(self._stack.run(), name="stack"),
+            ]
             if self._history is not None:
                 await self._history.writer.connect()
-                group.create_task(self._history.writer.run(), name="history")
-            serving = group.create_task(server.run(), name="control")
-            running = group.create_task(self._stack.run(), name="stack")
+                lives.append(group.create_task(self._history.writer.run(), name="history"))
             await self._announce()
             await self._stop.wait()
             self._notifier.stopping("stopping")
             log.info("stopping")
-            await self._say_goodbye()
-            await server.close()
-            running.cancel()
-            await asyncio.wait([serving, running])
-            if self._history is not None:
-                await self._history.writer.disconnect()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await self._end(server)
+            for life in lives:
+                life.cancel()
+
+    async def _end(self, server: ControlServer) -> None:
+        """What is said comes to its end, then whoever asks or listens is let go, then all of it is kept."""
+        await self._say_goodbye()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.close())
+            group.create_task(self._stack.audio.disconnect())
+        if self._history is not None:
+            await self._history.writer.disconnect()
+
+    def _tell_beginning(self) -> None:
+        """Whoever subscribes is told the latest of each of these, so there must be one."""
+        self._hub.publish("state", {"state": "off", "before": "off", "conversation_id": None})
+        self._hub.publish("link", {"state": self._stack.link.status.state})
+        self._hub.publish("device", {"state": self._stack.audio.status.state, "input": "", "output": ""})
 
     async def _announce(self) -> None:
         if self._loaded.settings.conversation.autostart:
@@ -198,7 +219,7 @@ class Daemon:
 
     def _publish(self, topic: str, data: dict[str, Any]) -> None:
         self._hub.publish(topic, data)
-        if topic in ("state", "link", "device"):
+        if topic in ("state", "link", "device") and not self._stop.is_set():  # nothing may follow STOPPING
             self._notifier.status(self._one_line())
         if topic == "error":
             log.warning("trouble in the conversation", **data)
@@ -259,23 +280,6 @@ class Daemon:
             await self._tuning.reload()
         except (ConfigError, CommandRefusedError) as error:
             log.error("the configuration was not reloaded, the old one stays", reason=error.message)  # noqa: TRY400
-
-
-class Coalesced:
-    """Does a thing once for any number of requests that come while it is being done."""
-
-    def __init__(self, deed: Callable[[], Any]) -> None:
-        self._deed = deed
-        self._asked = asyncio.Event()
-
-    def ask(self) -> None:
-        self._asked.set()
-
-    async def run(self) -> None:
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            await self._deed()
 
 
 @asynccontextmanager
