@@ -151,11 +151,11 @@ class VirtualCard:
         self.stop()
         shutil.rmtree(self.directory)
 
-    def say(self, samples: Samples) -> subprocess.Popen[bytes]:
-        """Begin to speak into the microphone; the process ends when the last sample was heard."""
+    def say(self, samples: Samples, *, into: str = "mic_in") -> subprocess.Popen[bytes]:
+        """Begin to speak into the microphone (or the loudspeaker); the process ends when the last sample was heard."""
         path = write_wav(self.directory / f"said-{len(self._speaking)}.wav", samples)
         speaking = subprocess.Popen(
-            ["paplay", "--device=mic_in", "--latency-msec=20", str(path)],
+            ["paplay", f"--device={into}", "--latency-msec=20", str(path)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -171,9 +171,9 @@ class VirtualCard:
             speaking.wait(5)
         self._speaking.clear()
 
-    def say_it_all(self, samples: Samples) -> None:
-        """Speak into the microphone until the last sample was heard."""
-        speaking = self.say(samples)
+    def say_it_all(self, samples: Samples, *, into: str = "mic_in") -> None:
+        """Speak until the last sample was heard."""
+        speaking = self.say(samples, into=into)
         assert speaking.wait((len(samples) / RATE_HZ + 5) * SCALE) == 0
 
     @contextmanager
