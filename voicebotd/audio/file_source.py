@@ -32,6 +32,7 @@ class FileSource:
         self._fast = options.file.pace == "fast"
         self._file = InputFile(options.file.input, resume_frame=resume_frame)
         self._resume_frame = resume_frame
+        self._closed = threading.Event()
         self._block_frames = round(self._file.facts.rate_hz * options.block_ms / 1000)
 
     def open(self, connect: Callable[[StreamFormat], Exchange]) -> Latency:
@@ -49,17 +50,19 @@ class FileSource:
         return Latency(input_ms=0.0, output_ms=0.0)
 
     def _run(self, exchange: Exchange) -> None:
-        """Tick once per block. The process ends with this thread in it; nothing waits for its end."""
-        ticker = threading.Event()  # never set: a wait is a sleep that is as exact and needs no other clock
+        """Tick once per block."""
         period_s = self._block_frames / self._file.facts.rate_hz / (FAST_FACTOR if self._fast else 1)
         out: Samples = np.empty(self._block_frames, dtype=np.int16)
         due_s = time.monotonic()
-        while True:
-            ticker.wait(max(0.0, due_s - time.monotonic()))
+        while not self._closed.wait(max(0.0, due_s - time.monotonic())):
             due_s = max(due_s + period_s, time.monotonic() - _CATCH_UP_S)
             if self._engine_keeps_up(exchange):
                 exchange.play(out)
                 exchange.record(self._next_block(exchange))
+
+    def close(self) -> None:
+        """Stop the clock."""
+        self._closed.set()
 
     def _engine_keeps_up(self, exchange: Exchange) -> bool:
         """A file loses nothing to a busy machine: its clock waits where a sound card's would run on."""

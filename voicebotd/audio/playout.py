@@ -117,13 +117,13 @@ class Playout:
     def _starts(self) -> list[Event]:
         """Pieces that were reached. With the next one begun, the one before is told to its end and forgotten."""
         events: list[Event] = []
-        for piece in self._pieces:
-            if not piece.started and self._handed > piece.start:
-                piece.started = True
-                events.append(PlayoutStarted(item_id=piece.item_id, content_index=piece.content_index))
-        while len(self._pieces) > 1 and self._pieces[1].started:
-            done = self._pieces.popleft()
-            events.insert(0, PlayoutProgressed(heard=done.heard(self._handed)))
+        for piece in list(self._pieces):
+            if piece.started or self._handed <= piece.start:
+                continue
+            if piece is not self._pieces[0]:
+                events.append(PlayoutProgressed(heard=self._pieces.popleft().heard(self._handed)))
+            piece.started = True
+            events.append(PlayoutStarted(item_id=piece.item_id, content_index=piece.content_index))
         return events
 
     def _progress(self, moved: bool, now_s: float) -> list[Event]:

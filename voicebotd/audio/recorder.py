@@ -6,6 +6,7 @@ killed, and must go on where it ended when a successor takes over. Knows no devi
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -59,7 +60,7 @@ class WavWriter:
             if self._bytes - self._headed_bytes >= _HEADER_EVERY_BYTES * self._channels:
                 self._write_header(self._file)
         except OSError:
-            self._file = None
+            self._abandon(self._file)
 
     def _write_header(self, file: BinaryIO) -> None:
         file.seek(0)
@@ -69,13 +70,15 @@ class WavWriter:
         self._headed_bytes = self._bytes
 
     def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            try:
-                self._write_header(file)
-                file.close()
-            except OSError:
-                return
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._write_header(self._file)
+            self._abandon(self._file)
+
+    def _abandon(self, file: BinaryIO) -> None:
+        self._file = None
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 class Recorder:

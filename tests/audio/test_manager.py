@@ -1,0 +1,302 @@
+"""The manager over the real audio process with the file back-end: no sound card, everything else real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from voicebotd.audio import manager as manager_module
+from voicebotd.audio.devices import DeviceInfo
+from voicebotd.audio.manager import AudioManager
+from voicebotd.audio.options import AudioOptions, FileOptions, Pace
+from voicebotd.conversation.events import (
+    AudioInputEnded,
+    AudioLost,
+    AudioReady,
+    Event,
+    PlayoutFlushed,
+    PlayoutIdle,
+    PlayoutProgressed,
+    PlayoutStarted,
+)
+from voicebotd.errors import AudioError
+
+DEADLINE_S = 10
+
+
+class Box:
+    """A manager and all it said."""
+
+    def __init__(self, options: AudioOptions) -> None:
+        self.events: list[Event] = []
+        self.captured: list[bytes] = []
+        self._changed = asyncio.Event()
+        self.manager = AudioManager(options, on_event=self._event, on_capture=self._capture)
+
+    def _event(self, event: Event) -> None:
+        self.events.append(event)
+        self._changed.set()
+
+    def _capture(self, pcm: bytes) -> None:
+        self.captured.append(pcm)
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def count(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in self.events)
+
+    async def until_said(self, kind: type[Event], times: int = 1) -> None:
+        await self.until(lambda: self.count(kind) >= times)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        assert self.manager.process_id is not None
+        os.kill(self.manager.process_id, number)
+
+
+@asynccontextmanager
+async def box(options: AudioOptions) -> AsyncIterator[Box]:
+    subject = Box(options)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(subject.manager.run())
+        await subject.manager.connect()
+        yield subject
+        await subject.manager.disconnect()
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> str:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.full(24_000 * 30, 1000, dtype=np.int16), 24_000)
+    return str(path)
+
+
+def file_options(path: str | int, *, pace: Pace = "fast", **more: Any) -> AudioOptions:
+    return AudioOptions(backend="file", file=FileOptions(input=path, pace=pace), **more)
+
+
+def pcm(seconds: float) -> bytes:
+    return np.full(round(24_000 * seconds), 500, dtype="<i2").tobytes()
+
+
+def heard_at_last(subject: Box) -> int:
+    progress = [event for event in subject.events if isinstance(event, PlayoutProgressed)]
+    return progress[-1].heard.heard_samples if progress else 0
+
+
+@pytest.mark.asyncio
+async def test_it_hears_in_10_ms_frames_and_plays_to_the_last_sample(tone: str) -> None:
+    async with box(file_options(tone)) as subject:
+        await subject.until_said(AudioReady)
+        subject.manager.play("a", 0, pcm(0.5))
+        await subject.until_said(PlayoutIdle)
+        await subject.until(lambda: np.frombuffer(subject.captured[-1], "<i2").any())
+        status = subject.manager.status
+    assert {len(frame) for frame in subject.captured} == {480}
+    assert heard_at_last(subject) == 12_000
+    order = [type(event) for event in subject.events if not isinstance(event, PlayoutProgressed)]
+    assert order == [AudioReady, PlayoutStarted, PlayoutIdle]
+    assert (status.state, status.streams, status.input, status.played_ms) == ("running", "file", tone, 500)
+    assert not subject.manager.health_check().ok
+    assert subject.manager.status.state == "off"
+
+
+@pytest.mark.asyncio
+async def test_a_flush_is_answered_and_the_next_reply_plays(tone: str) -> None:
+    async with box(file_options(tone, pace="real_time")) as subject:
+        subject.manager.play("a", 0, pcm(20))
+        await subject.until_said(PlayoutStarted)
+        subject.manager.play("b", 0, pcm(1))
+        subject.manager.flush(41)
+        subject.manager.play("c", 0, pcm(0.1))
+        await subject.until_said(PlayoutIdle)
+    (flushed,) = [event for event in subject.events if isinstance(event, PlayoutFlushed)]
+    assert flushed.token == 41
+    first, second = flushed.heard
+    assert first.item_id == "a"
+    assert 0 < first.heard_samples < 24_000
+    assert (second.item_id, second.heard_samples) == ("b", 0)
+    started = [event.item_id for event in subject.events if isinstance(event, PlayoutStarted)]
+    assert started == ["a", "c"]
+
+
+@pytest.mark.asyncio
+async def test_a_reply_goes_on_after_the_audio_process_was_killed(tone: str, tmp_path: Path) -> None:
+    recording = tmp_path / "both.wav"
+    async with box(file_options(tone, pace="real_time", record_both_sides_path=str(recording))) as subject:
+        subject.manager.play("a", 0, pcm(1))
+        await subject.until(lambda: heard_at_last(subject) > 6_000)
+        subject.kill()
+        await subject.until_said(AudioReady, 2)
+        await subject.until_said(PlayoutIdle)
+        status = subject.manager.status
+    assert subject.count(PlayoutStarted) == 1
+    assert heard_at_last(subject) == 24_000
+    assert (status.respawns, status.state, status.reason) == (1, "running", "")
+    (lost,) = [event for event in subject.events if isinstance(event, AudioLost)]
+    assert lost.reason == "the audio process was killed by signal 9"
+    assert lost.hint
+    samples, _ = soundfile.read(recording, dtype="int16")
+    # What the dead process had not yet put under a header, at most a second, is lost to the file; the rest is there.
+    assert np.count_nonzero(samples[:, 1] == 500) >= 12_000
+
+
+@pytest.mark.asyncio
+async def test_a_flush_is_answered_at_once_where_there_is_no_sound(tone: str) -> None:
+    subject = Box(file_options(tone))
+    subject.manager.play("a", 0, pcm(1))
+    subject.manager.flush(1)
+    (flushed,) = subject.events
+    assert isinstance(flushed, PlayoutFlushed)
+    assert [piece.heard_samples for piece in flushed.heard] == [0]
+
+
+@pytest.mark.asyncio
+async def test_a_flush_that_a_frozen_process_does_not_answer_is_answered_all_the_same(tone: str) -> None:
+    async with box(file_options(tone, pace="real_time")) as subject:
+        subject.manager.play("a", 0, pcm(20))
+        await subject.until(lambda: heard_at_last(subject) > 2_400)
+        subject.kill(signal.SIGSTOP)
+        subject.manager.flush(5)
+        await subject.until_said(PlayoutFlushed)
+        await subject.until_said(AudioReady, 2)
+    (flushed,) = [event for event in subject.events if isinstance(event, PlayoutFlushed)]
+    assert flushed.heard[0].heard_samples > 2_400
+    (lost,) = [event for event in subject.events if isinstance(event, AudioLost)]
+    assert lost.reason == "the audio process is frozen"
+
+
+@pytest.mark.asyncio
+async def test_a_frozen_process_cannot_hold_up_the_end(tone: str) -> None:
+    async with box(file_options(tone)) as subject:
+        await subject.until_said(AudioReady)
+        subject.kill(signal.SIGSTOP)
+        async with asyncio.timeout(3):
+            await subject.manager.disconnect()
+    assert subject.manager.status.state == "off"
+
+
+@pytest.mark.asyncio
+async def test_the_settings_change_while_it_runs_and_survive_a_respawn(tone: str) -> None:
+    async with box(file_options(tone, pace="real_time")) as subject:
+        await subject.until(lambda: subject.captured and np.frombuffer(subject.captured[-1], "<i2").any())
+        subject.manager.set_input_gain(6.0206)
+        await subject.until(lambda: np.frombuffer(subject.captured[-1], "<i2").min() == 2000)
+        subject.manager.set_muted(True)
+        await subject.until(lambda: not any(subject.captured[-1]))
+        subject.manager.set_volume(50)
+        subject.manager.set_echo_control("half_duplex")
+        subject.kill()
+        subject.captured.clear()
+        await subject.until_said(AudioReady, 2)
+        await subject.until(lambda: subject.captured)
+        status = subject.manager.status
+    assert not any(any(frame) for frame in subject.captured)
+    assert (status.muted, status.volume_percent, status.echo_control) == (True, 50, "half_duplex")
+    assert subject.manager.options.input_gain_db == 6.0206
+
+
+@pytest.mark.asyncio
+async def test_a_value_out_of_range_is_refused_and_changes_nothing(tone: str) -> None:
+    subject = Box(file_options(tone))
+    with pytest.raises(AudioError, match="volume_percent 300"):
+        subject.manager.set_volume(300)
+    assert subject.manager.options.volume_percent == 100
+
+
+@pytest.mark.asyncio
+async def test_the_end_of_the_file_is_told_after_every_frame_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "short.wav"
+    soundfile.write(path, np.full(24_000, 1000, dtype=np.int16), 24_000)
+    async with box(file_options(str(path))) as subject:
+        await subject.until_said(AudioInputEnded)
+        heard = np.frombuffer(b"".join(subject.captured), "<i2")
+    assert np.count_nonzero(heard == 1000) == 24_000
+
+
+@pytest.mark.asyncio
+async def test_a_held_file_waits(tone: str) -> None:
+    async with box(file_options(tone)) as subject:
+        await subject.until_said(AudioReady)
+        subject.manager.hold_input(True)
+        await subject.until(lambda: subject.captured and not any(subject.captured[-1]))
+        subject.manager.hold_input(False)
+        await subject.until(lambda: any(subject.captured[-1]))
+
+
+@pytest.mark.asyncio
+async def test_an_open_descriptor_is_enough(tone: str) -> None:
+    with Path(tone).open("rb") as file:
+        async with box(file_options(file.fileno())) as subject:
+            await subject.until(lambda: subject.captured and any(subject.captured[-1]))
+
+
+@pytest.mark.asyncio
+async def test_with_nothing_to_open_it_stays_up_says_why_once_and_heals_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "later.wav"
+    async with box(file_options(str(path))) as subject:
+        await subject.until_said(AudioLost)
+        health = subject.manager.health_check()
+        assert (health.ok, health.state, health.reason) == (False, "degraded", f"{path}: no such file")
+        assert subject.manager.status.reason == health.reason
+        soundfile.write(path, np.full(24_000, 1000, dtype=np.int16), 24_000)
+        await subject.until_said(AudioReady)
+        assert subject.manager.health_check().ok
+    assert subject.count(AudioLost) == 1
+    assert subject.manager.status.respawns == 0
+
+
+@pytest.mark.asyncio
+async def test_connect_and_disconnect_may_be_said_twice_and_without_a_life(tone: str) -> None:
+    subject = Box(file_options(tone))
+    await subject.manager.disconnect()
+    await subject.manager.disconnect()
+    await subject.manager.run()
+    async with box(file_options(tone)) as other:
+        await other.manager.connect()
+        await other.until_said(AudioReady)
+    assert other.count(AudioReady) == 1
+
+
+CARD = DeviceInfo(index=0, name="USB", host_api="ALSA", input_channels=1, output_channels=1, default_rate_hz=48_000)
+
+
+@pytest.fixture
+def two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def listing() -> list[DeviceInfo]:
+        return [CARD, replace(CARD, index=1, name="HDMI", input_channels=0)]
+
+    monkeypatch.setattr(manager_module, "list_devices", listing)
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("two_devices")
+async def test_a_selection_is_checked_before_anything_changes() -> None:
+    subject = Box(AudioOptions(input_device="before"))
+    with pytest.raises(AudioError, match="'tuba' is no output device"):
+        await subject.manager.select(input_device=0, output_device="tuba")
+    assert subject.manager.options.input_device == "before"
+    await subject.manager.select(output_device="hdmi")
+    assert (subject.manager.options.input_device, subject.manager.options.output_device) == ("before", "hdmi")
+    await subject.manager.select(input_device=None)
+    assert subject.manager.options.input_device is None
+
+
+@pytest.mark.asyncio
+async def test_a_file_has_no_devices_to_select(tone: str) -> None:
+    with pytest.raises(AudioError, match="file"):
+        await Box(file_options(tone)).manager.select(input_device=1)
