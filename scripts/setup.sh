@@ -54,7 +54,6 @@ machine_packages() {
   shift
   missing=$(missing_of "$@")
   [ -n "$missing" ] || return 0
-  say "missing on this machine: $missing"
   # shellcheck disable=SC2086 # a list of words
   apt_install $missing || true
   missing=$(missing_of "$@")
@@ -76,9 +75,16 @@ apt_install() {
   # --no-remove: a test's sound server must not push somebody's own one off the machine.
   local apt=("${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=120)
   local install=("${apt[@]}" install -y --no-install-recommends --no-remove "$@")
-  "${install[@]}" >&2 </dev/null && return
-  "${apt[@]}" update >&2 </dev/null || true # lists that are missing or stale are the usual reason
-  "${install[@]}" >&2 </dev/null
+  say "installing with apt-get: $*"
+  quietly "${install[@]}" 2>/dev/null && return
+  quietly "${apt[@]}" update || true # lists that are missing or stale are the usual reason
+  quietly "${install[@]}"
+}
+
+# What a command says is of interest only if it fails.
+quietly() {
+  local output
+  output=$("$@" 2>&1 </dev/null) || { say "$output"; return 1; }
 }
 
 # --- Python and its packages -----------------------------------------------------------------------------------------
