@@ -74,6 +74,8 @@ def _tool(data: Data, style: Style) -> str:
 def _link(data: Data, style: Style) -> str:
     if data["state"] == "ready":
         return _note(f"connected to {data.get('model', 'the service')}", style)
+    if data["state"] == "off":
+        return _note("disconnected", style)
     retry = data.get("retry_in_s")
     again = "" if retry is None else f", next attempt in {retry:.1f} s"
     return _trouble(f"the link is {data['state']}", data, style, again)

@@ -201,5 +201,6 @@ def _meaning(status: int | None, last_words: str) -> str:
     if status == EXIT_STREAM_ENDED:
         return "the sound stream ended: the device or the sound server is gone"
     if status is not None and status < 0:
-        return f"the audio process was killed by signal {-status}"
+        killed = f"the audio process was killed by signal {-status}"
+        return f"{killed}: {last_words}" if last_words else killed
     return f"the audio process failed: {last_words or f'exit status {status}'}"
