@@ -132,6 +132,19 @@ async def test_a_conversation_comes_with_its_own_turns_in_order_ready_for_json(
 
 
 @pytest.mark.asyncio
+async def test_turns_are_counted_for_the_conversations_asked_for_and_no_others(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    for name in ("c1", "c2", "c3"):
+        await conversations.create(replace(HELLO, conversation_id=name))
+    await turns.create(QUESTION)
+    await turns.create(ANSWER)
+    await turns.create(replace(QUESTION, conversation_id="c2"))
+    assert await turns.count(["c1", "c3"]) == {"c1": 2}
+    assert await turns.count([]) == {}
+
+
+@pytest.mark.asyncio
 async def test_pages_go_from_the_newest_to_the_oldest_even_when_the_clock_went_backwards(
     conversations: ConversationRepository,
 ) -> None:
