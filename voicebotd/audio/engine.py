@@ -111,12 +111,16 @@ class Engine:
     def run(self) -> None:
         """Work until the daemon closes the socket."""
         while not self._inbox.closed:
-            for message in self._inbox.wait(HEARTBEAT_S):
-                self._handle(message)
-            if self._pump is not None:
-                self._work(self._pump)
+            self.step()
         if self._pump is not None:
             self._pump.close()
+
+    def step(self) -> None:
+        """Sleep until there is something to do, and do it."""
+        for message in self._inbox.wait(HEARTBEAT_S):
+            self._handle(message)
+        if self._pump is not None:
+            self._work(self._pump)
 
     def _work(self, pump: Pump) -> None:
         for message in pump.work():
