@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import shutil
 import stat
 import tempfile
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ from voicebotd.errors import AudioError
 
 AT_ONCE = 4
 """Files in process. Each has an audio process and a session with the service of its own; one more is refused."""
+_COPY_BYTES = 256 * 1024
 
 
 def file_handlers(box: Box) -> dict[str, Handler]:
@@ -73,12 +74,15 @@ async def _hand_over(output: Path, target: int, held: ExitStack) -> None:
     # Opened here, not in the thread: that may outlive this request, and `target` then be another file's number.
     try:
         reading = held.enter_context(output.open("rb"))
-        writing = held.enter_context(os.fdopen(os.dup(target), "wb"))
+        writing = held.enter_context(os.fdopen(os.dup(target), "wb", buffering=0))
         await asyncio.to_thread(_copy, reading, writing)
     except OSError as error:
         raise refusal("file.unwritable", f"the output cannot be written: {error.strerror}") from error
 
 
-def _copy(reading: BinaryIO, writing: BinaryIO) -> None:
-    shutil.copyfileobj(reading, writing)
-    writing.flush()
+def _copy(reading: BinaryIO, writing: FileIO) -> None:
+    # Unbuffered: a buffer that the disk has no room for would fail once more when it is closed.
+    while block := reading.read(_COPY_BYTES):
+        rest = memoryview(block)
+        while rest:
+            rest = rest[writing.write(rest) :]
