@@ -25,8 +25,9 @@ _REAP_DEADLINE_S = 1.0
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a child may know: everything but our keys."""
-    return {name: value for name, value in environment.items() if not name.startswith("OPENAI_")}
+    """What a child may know: everything but our keys. numpy's threads for large matrices are not worth their start."""
+    known = {name: value for name, value in environment.items() if not name.startswith("OPENAI_")}
+    return {**known, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def child_command(module: str, *arguments: str) -> list[str]:
