@@ -1,0 +1,231 @@
+"""Settings become what each room takes, and the parts know each other."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from voicebotd import assembly
+from voicebotd.config.catalogue import flatten
+from voicebotd.config.load import change
+from voicebotd.conversation import events as ev
+from voicebotd.errors import AudioError, ConfigError
+
+KEY = "c0mpany-Key~42"
+
+
+@pytest.fixture
+def configured(directories):
+    """The defaults with these dotted keys changed."""
+    return lambda **values: change(directories.load(), {key.replace("__", "."): value for key, value in values.items()})
+
+
+# The key.
+
+
+def test_without_a_key_there_is_none(at_home):
+    assert assembly.find_key() is None
+
+
+def test_a_key_put_in_place_later_is_found_and_from_then_on_masked(at_home, log, monkeypatch):
+    assert assembly.find_key() is None
+    file = at_home.cwd / "key"
+    file.write_text(KEY)
+    file.chmod(0o600)
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(file))
+    assert assembly.find_key() == KEY
+    structlog.get_logger("x").warning("hello", key=KEY)
+    assert "hello" in log.getvalue()
+    assert KEY not in log.getvalue()
+
+
+def test_a_key_that_cannot_be_used_is_refused_unseen(at_home, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "two words")
+    with pytest.raises(ConfigError) as refused:
+        assembly.find_key()
+    assert "words" not in str(refused.value)
+
+
+# Where to connect and what to ask for.
+
+
+def test_the_endpoint_is_the_services_with_its_model(configured):
+    endpoint = assembly.endpoint_of(configured(service__model="m").settings)
+    assert endpoint.url == "wss://api.openai.com/v1/realtime?model=m"
+
+
+def test_an_address_that_would_send_speech_in_the_clear_is_refused(configured):
+    with pytest.raises(ConfigError, match="clear"):
+        assembly.endpoint_of(configured(service__base_url="ws://example.com/v1").settings)
+
+
+def test_every_session_setting_arrives(configured):
+    config = configured(
+        service__model="m",
+        service__reasoning_effort="low",
+        session__instructions="Bark.",
+        session__voice="cedar",
+        session__speed=1.25,
+        session__output="text",
+        session__transcription__model=None,
+        session__transcription__language="de",
+        session__noise_reduction="near_field",
+        session__max_output_tokens=100,
+        session__truncation="disabled",
+        turn_detection__type="semantic_vad",
+        turn_detection__eagerness="low",
+    )
+    session = assembly.session_of(config)
+    assert session.turn_detection == ev.TurnDetection(type="semantic_vad", eagerness="low")
+    assert (session.model, session.reasoning_effort, session.instructions) == ("m", "low", "Bark.")
+    assert (session.voice, session.speed, session.output) == ("cedar", 1.25, "text")
+    assert (session.transcription_model, session.transcription_language) == (None, "de")
+    assert (session.noise_reduction, session.max_output_tokens) == ("near_field", 100)
+    assert session.truncation == "disabled"
+
+
+def test_turn_detection_has_the_settings_names_and_defaults(directories):
+    settings = directories.load().settings
+    assert assembly.turn_detection_of(settings) == ev.TurnDetection()
+    ours = {name for name in flatten(settings) if name.startswith("turn_detection.")}
+    assert ours == {f"turn_detection.{name}" for name in ev.TurnDetection.__dataclass_fields__}
+
+
+# How to behave.
+
+
+def test_the_policy_is_the_configured_behaviour(configured):
+    policy = assembly.policy_of(
+        configured(
+            session__instructions="Bark.",
+            barge_in__mode="off",
+            conversation__speaks_first="assistant",
+            conversation__greeting="Woof!",
+            service__provider="compatible",
+        )
+    )
+    assert (policy.instructions, policy.barge_in, policy.provider) == ("Bark.", "off", "compatible")
+    assert (policy.speaks_first, policy.greeting) == ("assistant", "Woof!")
+    assert (policy.source, policy.hold_input_while_answering) == ("microphone", False)
+
+
+@pytest.mark.parametrize(("pace", "waits"), [("fast", True), ("real_time", False)])
+def test_a_file_waits_for_the_answers_only_when_it_is_fast(configured, pace, waits):
+    policy = assembly.file_policy_of(configured(session__instructions="Bark."), pace)
+    assert (policy.source, policy.hold_input_while_answering) == ("file", waits)
+    assert policy.instructions == "Bark."
+
+
+# The sound.
+
+
+def test_a_box_that_nobody_may_interrupt_closes_its_microphone_whatever_is_configured(configured):
+    rung = assembly.rung_of(configured(barge_in__mode="off", audio__echo_control="none").settings)
+    assert rung.echo_control == "half_duplex"
+    assert "barge_in.mode" in rung.why
+
+
+def test_by_itself_it_keeps_the_microphone_open_and_says_what_to_do_about_a_loudspeaker(configured):
+    rung = assembly.rung_of(configured().settings)
+    assert rung.echo_control == "none"
+    assert "half_duplex" in rung.why
+
+
+@pytest.mark.parametrize("mode", ["half_duplex", "none"])
+def test_what_is_configured_against_echo_holds(configured, mode):
+    rung = assembly.rung_of(configured(audio__echo_control=mode).settings)
+    assert (rung.echo_control, rung.why) == (mode, "as configured")
+
+
+def test_the_sound_card_is_opened_as_configured(configured):
+    options = assembly.audio_options_of(
+        configured(
+            audio__input_device="USB",
+            audio__output_device=3,
+            audio__sample_rate=16_000,
+            audio__block_ms=20,
+            audio__streams="pair",
+            audio__volume_percent=40,
+            audio__input_gain_db=6.0,
+            audio__echo_control="half_duplex",
+        ).settings
+    )
+    assert (options.backend, options.input_device, options.output_device) == ("portaudio", "USB", 3)
+    assert (options.sample_rate_hz, options.block_ms, options.streams) == (16_000, 20, "pair")
+    assert (options.volume_percent, options.input_gain_db, options.echo_control) == (40, 6.0, "half_duplex")
+    assert options.file is None
+
+
+def test_default_devices_and_rates_are_the_sound_systems_own(configured):
+    options = assembly.audio_options_of(configured().settings)
+    assert (options.input_device, options.output_device, options.sample_rate_hz) == (None, None, None)
+
+
+def test_with_the_file_backend_the_devices_are_files(configured):
+    settings = configured(audio__backend="file", audio__input_device="in.wav", audio__output_device="out.wav").settings
+    options = assembly.audio_options_of(settings)
+    assert options.backend == "file"
+    assert options.file is not None
+    assert (options.file.input, options.file.output_path, options.file.pace) == ("in.wav", "out.wav", "real_time")
+
+
+def test_with_the_file_backend_nothing_need_be_written(configured):
+    options = assembly.audio_options_of(configured(audio__backend="file", audio__input_device="in.wav").settings)
+    assert options.file is not None
+    assert options.file.output_path is None
+
+
+def test_what_is_given_beside_the_settings_wins(configured):
+    options = assembly.audio_options_of(configured().settings, echo_control="half_duplex", muted=True)
+    assert (options.echo_control, options.muted) == ("half_duplex", True)
+
+
+def test_a_file_backend_without_a_file_is_refused(configured):
+    with pytest.raises(AudioError):
+        assembly.audio_options_of(configured().settings, backend="file")
+
+
+# The wiring.
+
+
+@pytest.mark.asyncio
+async def test_a_stack_lives_until_cancelled_and_then_nothing_of_it_is_left(configured, log, tmp_path):
+    seen, published = [], []
+    config = configured(service__provider="rehearsal", service__base_url="ws://127.0.0.1:9/v1")
+    options = assembly.audio_options_of(
+        config.settings, backend="file", file=assembly.FileOptions(input=str(tmp_path / "none.wav"))
+    )
+    lost = asyncio.Event()
+
+    def watch(event):
+        seen.append(type(event))
+        if {ev.AudioLost, ev.LinkLost} <= set(seen):
+            lost.set()
+
+    stack = assembly.build(
+        config,
+        options,
+        publish=lambda topic, data: published.append(topic),
+        record=lambda _record: None,
+        watch=watch,
+    )
+    running = asyncio.create_task(stack.run())
+    await stack.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="c"))
+    await asyncio.wait_for(lost.wait(), 10)
+    running.cancel()
+    await asyncio.wait({running}, timeout=5)
+    assert running.cancelled()
+    assert stack.audio.process_id is None
+    assert stack.link.status.state == "off"
+    assert {"state", "link", "device"} <= set(published), "what both say reaches the conversation"
+
+
+def test_a_stack_for_an_address_that_cannot_be_used_is_not_built(configured):
+    config = configured(service__base_url="ws://example.com/v1")
+    with pytest.raises(ConfigError):
+        assembly.build(
+            config,
+            assembly.audio_options_of(config.settings),
+            publish=lambda _topic, _data: None,
+            record=lambda _record: None,
+        )
