@@ -22,10 +22,7 @@ from voicebotd.config.credentials import find_api_key
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.model import Settings
 from voicebotd.conversation.core import Conversation
-from voicebotd.conversation.events import (
-    Event,
-    TurnDetection,
-)
+from voicebotd.conversation.events import Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
 from voicebotd.pacer import Pacer
