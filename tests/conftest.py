@@ -79,6 +79,27 @@ def log(own_logging: None) -> io.StringIO:
     return stream
 
 
+VISITOR = Path(__file__).parent.parent / "voicebotd/rehearsal/speech/visitor_goodbye.ogg"
+"""A visitor who says two seconds of thanks."""
+
+
+@pytest.fixture
+def visitor() -> Path:
+    return VISITOR
+
+
+@pytest.fixture
+def short_brain(tmp_path: Path) -> Any:
+    """A brain for the rehearsal server that hears the visitor and has little to say."""
+    from voicebotd.rehearsal.server import script_brain  # noqa: PLC0415
+
+    script = tmp_path / "script.yaml"
+    script.write_text(
+        "turns: [{hears: Thank you., says: {audio: assistant_idle}}]\nafter_last: last\n", encoding="utf-8"
+    )
+    return script_brain(script)
+
+
 @pytest.fixture(scope="session")
 def fakes() -> ModuleType:
     """The module `fakes.py` beside this file."""

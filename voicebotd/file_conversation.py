@@ -131,6 +131,8 @@ async def _bounded(duration_s: float) -> AsyncIterator[Callable[[ev.Event], None
         async with asyncio.timeout(duration_s + ANSWER_S) as limit:
             yield watch
     except TimeoutError as error:
+        if not limit.expired():
+            raise
         message = f"the conversation did not come to its end: nothing new for {to_come_s + ANSWER_S:.0f} s"
         raise RealtimeError(message, code="no_end") from error
 
