@@ -22,7 +22,7 @@ from voicebotd.errors import AudioError, RealtimeError
 from voicebotd.rehearsal.speech import SAMPLE_RATE_HZ, clip, clip_texts
 
 NO_SOUND_CARD = {"ALSA_CONFIG_PATH": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
-HOSTILE = {"VOICEBOTD_AUDIO__BLOCK_MS": "none of your business"}
+HOSTILE = {"OPENAI_API_KEY_FILE": "/nonexistent", "VOICEBOTD_AUDIO__BLOCK_MS": "none of your business"}
 SILENT_WITHIN_S = 1.0
 """From the first sound of the interruption: what voice detection needs, several times over."""
 
