@@ -33,6 +33,16 @@ def document(*turns):
     )
 
 
+@pytest.fixture(autouse=True)
+def own_signals():
+    """Give the test runner its signals back."""
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def holding(monkeypatch):
     """Put something in the place of the conversation with a file."""

@@ -1,0 +1,435 @@
+"""The daemon from its start to its end, in this process: real socket, real database, real audio process on a file."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+import soundfile
+
+from voicebotd import daemon as module
+from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
+from voicebotd.conversation.records import ConversationRecord
+from voicebotd.daemon import Daemon, rehearsal
+from voicebotd.errors import ConfigError, VoicebotError
+from voicebotd.rehearsal.server import RehearsalServer
+from voicebotd.system.notify import Notifier
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("at_home", "log")]
+
+DEADLINE_S = 10.0
+OFFLINE = ("service.provider=rehearsal", "service.base_url=ws://127.0.0.1:9/v1")
+IDLE = "conversation.autostart=false"
+NO_HISTORY = "history.enabled=false"
+DOCUMENT = FileDocument(
+    conversation_id="c1",
+    turns=[],
+    tool_calls=[],
+    usage=TokenUsage(),
+    timings=FileTimings(input_ms=1, output_ms=2, elapsed_s=3.0),
+)
+
+
+class Client:
+    """A client on the control socket. Events that come meanwhile are kept in `events`."""
+
+    def __init__(self, path):
+        self._path = str(path)
+        self.events = []
+
+    async def __aenter__(self):
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(self._sock, self._path)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
+        self.hello = await self.read()
+        return self
+
+    async def __aexit__(self, *_):
+        self._writer.close()
+
+    async def read(self):
+        async with asyncio.timeout(DEADLINE_S):
+            return json.loads(await self._reader.readline())
+
+    async def call(self, method, *, fds=(), **params):
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n"
+        if fds:
+            socket.send_fds(self._sock, [request], list(fds))
+        else:
+            self._writer.write(request)
+        while "id" not in (answer := await self.read()):
+            self.events.append(answer["params"])
+        return answer.get("result") or answer["error"]
+
+    async def until_event(self, topic, **wanted):
+        while True:
+            for event in self.events:
+                if event["topic"] == topic and wanted.items() <= event["data"].items():
+                    return event["data"]
+            self.events.append((await self.read())["params"])
+
+
+class Running:
+    """A daemon that runs."""
+
+    def __init__(self, home, load):
+        self.home = home
+        self.daemon = Daemon(load(), load_again=load)
+        self.life = asyncio.create_task(self.daemon.run())
+
+    @asynccontextmanager
+    async def client(self):
+        async with asyncio.timeout(DEADLINE_S):
+            while not self.home.socket.exists():
+                assert not self.life.done(), self.life.exception()
+                await asyncio.sleep(0)
+        async with Client(self.home.socket) as client:
+            yield client
+
+    async def stop(self):
+        """By SIGTERM, as systemd does it."""
+        if not self.life.done() and not self.daemon._stop.is_set():  # a second one would be meant for us
+            os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(DEADLINE_S):
+            await self.life
+
+
+@pytest.fixture
+def silence(tmp_path):
+    path = tmp_path / "silence.wav"
+    soundfile.write(path, np.zeros(24_000, dtype=np.int16), 24_000)
+    return path
+
+
+@pytest.fixture
+def start(at_home, silence, monkeypatch):
+    """`async with start("key=value", …) as running:` whose sound is a file of silence, stopped by SIGTERM."""
+
+    @asynccontextmanager
+    async def started(*set_words, load=None):
+        words = ("audio.backend=file", f"audio.input_device={silence}", *OFFLINE, *set_words)
+        running = Running(at_home, load or (lambda: at_home.load(*words)))
+        try:
+            async with running.client():
+                pass  # from here on signals are its business
+            yield running
+        finally:
+            await running.stop()
+
+    return started
+
+
+@pytest.fixture
+def manager(monkeypatch, tmp_path):
+    """What the service manager is told, datagram by datagram."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind(str(path))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+
+        def told():
+            messages = []
+            while True:
+                try:
+                    messages.append(sock.recv(4096).decode())
+                except BlockingIOError:
+                    return messages
+
+        yield told
+
+
+def kept(home):
+    """The conversations in the database: (end_reason, whether it has an end)."""
+    with sqlite3.connect(home.database) as database:
+        rows = database.execute("SELECT end_reason, ended_at IS NOT NULL FROM conversations ORDER BY sequence")
+        found = rows.fetchall()
+    database.close()
+    return found
+
+
+# The start.
+
+
+async def test_with_autostart_a_conversation_begins_by_itself(start):
+    async with start() as running, running.client() as client:
+        status = await client.call("status.get")
+    assert status["conversation"] is not None
+    assert status["state"] == "connecting"
+
+
+async def test_without_autostart_it_waits_to_be_asked(start, at_home):
+    async with start(IDLE) as running, running.client() as client:
+        status = await client.call("status.get")
+        assert client.hello["params"]["state"] == status["state"] == "off"
+    assert kept(at_home) == []
+
+
+async def test_whoever_subscribes_finds_the_state_the_link_and_the_device(start):
+    async with start(IDLE) as running, running.client() as client:
+        subscribed = await client.call("events.subscribe")
+        assert subscribed["snapshot"]["state"] == {"state": "off", "before": "off", "conversation_id": None}
+        assert subscribed["snapshot"]["link"]["state"] == "off"
+        assert "state" in subscribed["snapshot"]["device"]
+        await client.call("conversation.start")
+        assert (await client.until_event("state", state="connecting"))["before"] == "off"
+
+
+async def test_ready_is_said_when_the_socket_takes_clients_and_stopping_is_the_last_word(
+    start, at_home, manager, monkeypatch
+):
+    connected = []
+    ready = Notifier.ready
+
+    def ready_and_try(self, status=""):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.connect(str(at_home.socket))
+            connected.append(status)
+        ready(self, status)
+
+    monkeypatch.setattr(Notifier, "ready", ready_and_try)
+    async with start() as running, running.client() as client:
+        await client.call("status.get")
+    told = manager()
+    assert len(connected) == 1
+    [ready_at] = [number for number, message in enumerate(told) if message.startswith("READY=1\nSTATUS=")]
+    assert ready_at < len(told) - 1
+    assert [message for message in told if message.startswith("STOPPING=1")] == [told[-1]]
+
+
+async def test_the_service_manager_is_told_why_it_is_not_well(start, manager):
+    async with start() as running, running.client() as client:
+        await client.call("events.subscribe", topics=["link"])
+        await client.until_event("link", state="lost")
+        told = manager()
+    assert any(message.startswith("STATUS=connecting: ") and "refused" in message for message in told)
+
+
+async def test_a_second_daemon_does_not_begin(start, at_home):
+    async with start(IDLE) as running:
+        second = Daemon(at_home.load(*OFFLINE), load_again=at_home.load)
+        with pytest.raises(VoicebotError, match="already running"):
+            await second.run()
+        async with running.client() as client:
+            assert (await client.call("status.get"))["state"] == "off"
+
+
+async def test_a_database_of_a_later_version_stops_the_start_and_leaves_no_socket(at_home):
+    with sqlite3.connect(at_home.database) as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    daemon = Daemon(at_home.load(*OFFLINE), load_again=at_home.load)
+    with pytest.raises(ConfigError, match=r"history\.path"):
+        await daemon.run()
+    assert not at_home.socket.exists()
+
+
+async def test_a_database_that_cannot_be_opened_is_no_reason_to_be_down(start, at_home, log):
+    at_home.database.mkdir()
+    async with start(IDLE) as running, running.client() as client:
+        async with asyncio.timeout(DEADLINE_S):
+            while (await client.call("status.get"))["health"]["history"]["ok"]:
+                pass
+        status = await client.call("status.get")
+        assert (await client.call("history.list"))["data"]["kind"] == "history.unavailable"
+    assert "not being saved" in status["reason"]
+    assert status["hints"]
+    assert "not being saved" in log.getvalue()
+
+
+async def test_where_no_history_is_wanted_none_is_kept(start, at_home):
+    async with start(NO_HISTORY) as running, running.client() as client:
+        assert "history" not in (await client.call("status.get"))["health"]
+        assert (await client.call("history.list"))["data"]["kind"] == "history.unavailable"
+    assert not at_home.database.exists()
+
+
+# The conversation, with files as microphone and loudspeaker.
+
+
+async def test_a_visitor_in_a_file_is_answered_into_a_file_and_remembered(start, at_home, short_brain, visitor):
+    heard = at_home.state / "heard.wav"
+    async with RehearsalServer(brain=short_brain) as server:
+        words = (
+            f"service.base_url={server.url}",
+            f"audio.input_device={visitor}",
+            f"audio.output_device={heard}",
+            "turn_detection.silence_duration_ms=200",
+        )
+        async with start(*words) as running, running.client() as client:
+            await client.call("events.subscribe", topics=["state", "transcript", "link", "device"])
+            said = await client.until_event("transcript", role="assistant", final=True)
+            status = await client.call("status.get")
+    assert said["text"] == "Are you still there?"
+    assert (status["audio"]["streams"], status["link"]["state"]) == ("file", "ready")
+    assert kept(at_home) == [("the daemon stopped", 1)]
+    with sqlite3.connect(at_home.database) as database:
+        turns = database.execute("SELECT role, heard_text, status FROM turns ORDER BY number").fetchall()
+    database.close()
+    assert turns == [("user", "Thank you.", "completed"), ("assistant", said["text"], "completed")]
+    loudest = np.abs(soundfile.read(heard, dtype="int16")[0]).max()
+    assert loudest > 1000, "the answer was written, to the last sample"
+
+
+async def test_trouble_in_the_conversation_is_logged(start, log):
+    async with start(IDLE) as running:
+        running.daemon._publish("error", {"code": "no_answer", "message": "the service did not answer in time"})
+    assert "the service did not answer in time" in log.getvalue()
+
+
+# A file that a client brings.
+
+
+async def test_a_file_is_processed_as_configured_now_and_kept_in_the_history(start, at_home, silence, monkeypatch):
+    asked = []
+
+    async def hold(config, source, *, output_path, pace, record):
+        asked.append((config.settings.turn_detection.threshold, output_path, pace))
+        record(ConversationRecord(conversation_id="c1", source="file", started_at=1.0))
+        return DOCUMENT
+
+    monkeypatch.setattr("voicebotd.file_conversation.hold", hold)
+    async with start(IDLE) as running, running.client() as client:
+        await client.call("vad.set", threshold=0.6)
+        with silence.open("rb") as file:
+            answer = await client.call("file.process", fds=[file.fileno()], pace="fast")
+    assert answer["conversation_id"] == "c1"
+    assert asked == [(0.6, None, "fast")]
+    assert len(kept(at_home)) == 1
+
+
+# Reloading.
+
+
+async def hang_up():
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+async def test_a_hangup_reloads_the_files(start, at_home):
+    async with start(IDLE) as running, running.client() as client:
+        at_home.config_file.write_text("turn_detection: {threshold: 0.6}\n")
+        await hang_up()
+        async with asyncio.timeout(DEADLINE_S):
+            while (await client.call("vad.get"))["requested"]["threshold"] != 0.6:
+                pass
+
+
+async def test_a_hangup_with_a_broken_file_keeps_the_old_configuration_and_the_daemon(start, at_home, log):
+    async with start(IDLE) as running, running.client() as client:
+        at_home.config_file.write_text("turn_detection: {threshold: 6}\n")
+        await hang_up()
+        async with asyncio.timeout(DEADLINE_S):
+            while "not reloaded" not in log.getvalue():
+                await asyncio.sleep(0)
+        assert (await client.call("vad.get"))["requested"]["threshold"] == 0.85
+        at_home.config_file.write_text("turn_detection: {threshold: 0.6}\n")
+        await hang_up()
+        async with asyncio.timeout(DEADLINE_S):
+            while (await client.call("vad.get"))["requested"]["threshold"] != 0.6:
+                pass
+    assert "turn_detection.threshold" in log.getvalue()
+
+
+# The end.
+
+
+async def test_the_end_is_clean(start, at_home):
+    async with start() as running, running.client() as client:
+        await client.call("status.get")
+    assert kept(at_home) == [("the daemon stopped", 1)]
+    assert not at_home.socket.exists()
+    assert running.daemon._stack.audio.process_id is None
+    assert running.daemon._stack.link.status.state == "off"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_whoever_waits_for_an_answer_at_the_end_gets_one(start, silence, monkeypatch):
+    began = asyncio.Event()
+
+    async def hold(*_, **__):
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("voicebotd.control.connection.GRACE_S", 0.1)
+    monkeypatch.setattr("voicebotd.file_conversation.hold", hold)
+    async with start(IDLE) as running, running.client() as client:
+        with silence.open("rb") as file:
+            asking = asyncio.create_task(client.call("file.process", fds=[file.fileno()]))
+            await asyncio.wait_for(began.wait(), DEADLINE_S)
+        await running.stop()
+        assert (await asking)["data"]["kind"] == "rpc.shutting_down"
+
+
+async def test_a_part_that_does_not_end_is_not_waited_for(start, monkeypatch):
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "STOP_S", 0.1)
+    async with start() as running:
+        monkeypatch.setattr(running.daemon._history.writer, "disconnect", never)
+    assert running.life.done()
+
+
+async def test_a_conversation_that_does_not_end_is_not_waited_for(start, monkeypatch):
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "GOODBYE_S", 0.05)
+    async with start() as running:
+        monkeypatch.setattr(running.daemon._stack.manager, "command", never)
+    assert running.life.done()
+
+
+async def test_a_second_signal_ends_it_now(start, monkeypatch):
+    done = []
+    async with start(IDLE) as running:
+        with monkeypatch.context() as patch:
+            patch.setattr(module.os, "kill", lambda pid, number: done.append((pid, number)))
+            patch.setattr(module.signal, "signal", lambda number, handler: done.append((number, handler)))
+            running.daemon._stop_by_signal(signal.SIGINT)
+            assert done == []
+            running.daemon._stop_by_signal(signal.SIGINT)
+    assert done == [(signal.SIGINT, signal.SIG_DFL), (os.getpid(), signal.SIGINT)]
+
+
+async def test_a_part_that_fails_ends_the_daemon_with_the_reason(at_home, silence, monkeypatch):
+    running = Running(at_home, lambda: at_home.load("audio.backend=file", f"audio.input_device={silence}", *OFFLINE))
+    monkeypatch.setattr(running.daemon._stack.link, "run", broken)
+    with pytest.raises(BaseExceptionGroup) as failed:
+        await asyncio.wait_for(running.life, DEADLINE_S)
+    assert failed.group_contains(ZeroDivisionError)
+    assert not at_home.socket.exists()
+
+
+async def broken():
+    raise ZeroDivisionError
+
+
+# The rehearsal.
+
+
+async def test_a_rehearsal_points_every_configuration_to_the_built_in_server(at_home):
+    loaded = at_home.load("service.provider=rehearsal")
+    async with rehearsal(loaded) as pointed:
+        now, later = pointed(loaded), pointed(at_home.load("service.provider=rehearsal", "session.voice=cedar"))
+        host, _, port = now.settings.service.base_url.removeprefix("ws://").partition("/")[0].partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.close()
+    assert now.settings.service.base_url == later.settings.service.base_url
+    assert later.settings.session.voice == "cedar"
+    assert now.sources["service.base_url"] == "--rehearse"
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(host, int(port))
+
+
+@pytest.mark.parametrize("words", [OFFLINE, ("service.provider=openai",)])
+async def test_a_server_that_is_named_is_used(at_home, words):
+    loaded = at_home.load(*words)
+    async with rehearsal(loaded) as pointed:
+        assert pointed(loaded) is loaded
