@@ -140,7 +140,7 @@ def test_a_running_daemon_processes_a_file_that_the_client_passes_it(
 ) -> None:
     heard_path = tmp_path / "heard.wav"
     done = idle_daemon.ctl(
-        "--json", "--timeout", "60", "process", str(visitor["flac"]), "--output", str(heard_path), deadline_s=60
+        "--json", "process", "--pace", "fast", str(visitor["flac"]), "--output", str(heard_path), deadline_s=60
     )
     assert done.returncode == 0, done.stderr
     assert [(turn["role"], turn["text"]) for turn in json.loads(done.stdout)["turns"]] == TURNS
