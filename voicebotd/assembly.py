@@ -85,7 +85,7 @@ def build(
         key=find_key,
         on_event=post,
         rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
-        log=structlog.get_logger("link"),
+        log=structlog.get_logger("link").bind(),  # bound once: the proxy would be bound anew for each line
         timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
     )
     audio = AudioManager(options, on_event=post, on_capture=hear)

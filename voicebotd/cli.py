@@ -38,6 +38,7 @@ class Exit(IntEnum):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon can reload; by default it would end us
     arguments = _arguments(argv)
     try:
         return _run(arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from voicebotd.audio import devices
-from voicebotd.audio.devices import DeviceInfo, choose_streams, decode_list, query_devices, resolve
+from voicebotd.audio.devices import DeviceInfo, choose_streams, decode_list, query_devices, rate_of, resolve
 from voicebotd.errors import AudioError
 
 CARD = DeviceInfo(
@@ -158,3 +158,12 @@ def test_a_missing_portaudio_names_the_package(
     with pytest.raises(AudioError, match="not found") as complaint:
         decode_list(capsys.readouterr().out)
     assert "libportaudio2" in complaint.value.hint
+
+
+def test_a_card_is_opened_at_its_own_rate_and_a_sound_server_at_ours() -> None:
+    default = replace(SERVER, index=3, name="default", default_rate_hz=44_100)
+    assert rate_of(CARD, ALL) == 48_000
+    assert rate_of(SERVER, ALL) == 24_000
+    assert rate_of(default, [*ALL, default]) == 24_000, "it leads to the sound server"
+    assert rate_of(default, [CARD, default]) == 44_100, "ALSA's own converter is a bad one"
+    assert rate_of(replace(SERVER, host_api="JACK Audio Connection Kit"), ALL) == 48_000

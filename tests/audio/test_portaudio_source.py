@@ -83,16 +83,16 @@ class Opened:
         return self.exchange
 
 
-def test_a_server_gets_a_started_pair_at_its_own_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_gets_a_started_pair_at_our_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library()
     opened = Opened(monkeypatch, SERVER, library)
     assert opened.form == StreamFormat(
-        input_name="pulse", output_name="pulse", streams="pair", input_hz=48_000, output_hz=48_000
+        input_name="pulse", output_name="pulse", streams="pair", input_hz=24_000, output_hz=24_000
     )
     assert opened.latency == Latency(input_ms=20.0, output_ms=30.0)
     assert [(stream.kind, stream.device, stream.blocksize) for stream in library.opened] == [
-        ("output", 5, 480),
-        ("input", 5, 480),
+        ("output", 5, 240),
+        ("input", 5, 240),
     ]
     assert all(stream.started and stream.channels == 1 and stream.asked == "low" for stream in library.opened)
     assert library.initialized == 1

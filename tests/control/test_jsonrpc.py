@@ -275,7 +275,7 @@ CORNERS = [
     ),
     (
         '{"jsonrpc":"2.0","method":"subtract","params":[-1001,0],"id":1}',
-        _bad_params("minuend: -1001 is not a whole number, -1000.."),
+        _bad_params("minuend: -1001 is out of range -1000.."),
     ),
     (
         '{"jsonrpc":"2.0","method":"get_data","params":{"x":1},"id":1}',

@@ -49,6 +49,9 @@ class Box:
         self.do(ev.LinkReady(session_id="s1", model="m", session=SESSION))
         return self
 
+    def heard(self, item_id: str, ms: int) -> None:
+        self.do(ev.PlayoutProgressed(heard=ev.Heard(item_id=item_id, content_index=0, heard_samples=ms * 24)))
+
     def reply(self, response_id: str = "r1", item_id: str = "a1", deltas: int = 5) -> None:
         self.do(
             ev.ResponseCreated(response_id=response_id),
@@ -103,6 +106,7 @@ def test_a_spoken_turn_goes_through_hearing_thinking_speaking_and_back() -> None
     usage = ev.Usage(input_audio=20, output_audio=30)
     told = box.do(ev.ResponseDone(response_id="r1", status="completed", usage=usage))
     assert only(told, fx.Publish)[-1].data["tokens"] == 50
+    box.heard("a1", 500)
     box.do(ev.PlayoutIdle())
     assert states(box.log) == ["hearing", "thinking", "speaking", "listening"]
     assert box.core.snapshot().tokens == 50
@@ -283,6 +287,21 @@ def test_the_service_s_own_detection_has_no_say_while_the_key_is_held() -> None:
     assert box.state is State.HEARING
 
 
+def test_a_speech_whose_end_never_comes_is_ended() -> None:
+    box = Box().live()
+    assert fx.SetTimer(name="speech", delay_s=120.0) in box.do(started())
+    box.do(ev.TimerFired(name="speech"))
+    assert box.state is State.LISTENING
+
+
+def test_a_change_of_turn_detection_in_mid_speech_begins_anew() -> None:
+    box = Box().live()
+    box.do(started(), ev.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
+    assert box.state is State.HEARING
+    box.do(ev.SessionUpdated(session=SESSION))
+    assert box.state is State.LISTENING
+
+
 def test_a_hard_stop_is_obeyed_in_mode_off_and_without_a_link() -> None:
     box = Box(barge_in="off").live()
     box.reply()
@@ -303,10 +322,11 @@ def test_a_file_ends_its_conversation_when_the_last_answer_was_heard() -> None:
     box = Box(source="file", hold_input_while_answering=True).live()
     assert only(box.log, fx.HoldInput) == [fx.HoldInput(hold=True), fx.HoldInput(hold=False)]
     box.do(started(), ev.AudioInputEnded())
-    assert only(box.log, fx.SetTimer) == []
+    assert [timer.name for timer in only(box.log, fx.SetTimer)] == ["speech"]
     assert only(box.do(stopped()), fx.HoldInput) == [fx.HoldInput(hold=True)]
     box.reply()
     box.do(ev.ResponseDone(response_id="r1", status="completed"))
+    box.heard("a1", 500)
     over = box.do(ev.PlayoutIdle())
     assert fx.SetTimer(name="quiet", delay_s=2.7) in over
     assert fx.CancelTimer(name="quiet") in box.do(started("u2"))
@@ -373,7 +393,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     ),
     st.builds(ev.PlayoutIdle),
     st.builds(ev.AudioInputEnded),
-    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "confirm:evt_3"])),
+    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "speech", "confirm:evt_3"])),
     st.builds(ev.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
     st.builds(ev.StopConversation, request_id=REQUEST_ID),
     st.builds(ev.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),

@@ -111,6 +111,23 @@ def test_a_press_too_short_to_hold_speech_is_not_committed() -> None:
     assert one(ended, fx.Reply).result == {"committed": False}
 
 
+def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_for_the_next() -> None:
+    room = Room()
+    room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
+    assert one(room.desk.lost(), fx.UpdateSession).turn_detection == ev.TurnDetection()
+    assert not room.desk.talking
+
+
+def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:
+    room = Room()
+    room.dialogue.speech_started(ev.SpeechStarted(item_id="u", audio_start_ms=0), "immediate", service_interrupts=True)
+    room.desk.interrupt(ev.InterruptResponse(request_id=2), room.dialogue)
+    assert not room.dialogue.visitor_speaks
+    room.desk.talk_begin(ev.TalkBegin(request_id=3), room.dialogue, 10.0)
+    room.desk.interrupt(ev.InterruptResponse(request_id=4), room.dialogue)
+    assert room.dialogue.visitor_speaks, "the key is held"
+
+
 def test_letting_go_without_a_press_is_refused() -> None:
     room = Room()
     assert one(room.desk.talk_end(ev.TalkEnd(request_id=1), room.dialogue, 1.0), fx.Refuse).kind == "talk.not_begun"

@@ -74,6 +74,7 @@ def test_a_spoken_reply_is_played_and_recorded_when_it_was_heard() -> None:
     done = talk.done()
     assert only(done, fx.Record) == [], "it is still being heard"
     assert talk.dialogue.thinking
+    talk.heard(100)
     record = only(talk.handle(ev.PlayoutIdle()), fx.Record)[0].record
     assert (record.heard_text, record.heard_ms) == ("Good morning", 100)
     assert not talk.dialogue.thinking
@@ -251,6 +252,28 @@ def test_the_end_of_a_conversation_is_silent_and_keeps_what_was_heard() -> None:
     assert talk.dialogue.stop() == []
 
 
+def test_an_interrupt_that_waits_for_its_flush_is_answered_by_the_end_of_the_conversation() -> None:
+    talk = Talk()
+    talk.created()
+    talk.item()
+    talk.delta()
+    effects = talk.dialogue.interrupt(barge_in.hard_stop(generating=True), reply_to=7)
+    (flush,) = only(effects, fx.Flush)
+    assert only(talk.dialogue.stop(), fx.Reply)[0].request_id == 7
+    late = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=()), connected=True)
+    assert only(late, fx.Reply) == []
+
+
+def test_a_reply_that_is_interrupted_before_its_first_sound_is_recorded_as_such() -> None:
+    talk = Talk()
+    talk.created()
+    talk.item()
+    talk.words("Good mor")
+    talk.speech()
+    record = only(talk.done("cancelled"), fx.Record)[0].record
+    assert (record.status, record.generated_text, record.heard_text) == ("interrupted", "Good mor", "")
+
+
 def test_a_lost_session_lets_the_reply_be_heard_to_the_end_of_what_came() -> None:
     talk = Talk()
     talk.created()
@@ -260,6 +283,7 @@ def test_a_lost_session_lets_the_reply_be_heard_to_the_end_of_what_came() -> Non
     talk.delta("a2", 1)
     effects = talk.dialogue.lost("link.unavailable", "gone")
     assert [effect.item_id for effect in only(effects, fx.Play)] == ["a2"]
-    talk.handle(ev.PlayoutStarted(item_id="a1", content_index=0))
+    talk.heard(100, "a1")
+    talk.heard(100, "a2")
     assert len(only(talk.handle(ev.PlayoutIdle()), fx.Record)) == 2
     assert talk.dialogue.lost("link.unavailable", "gone") == []

@@ -85,6 +85,7 @@ def test_a_piece_is_over_when_it_is_complete_and_its_sound_has_ended() -> None:
     ledger.progressed(heard("a", 40))
     assert ledger.sounding
     assert ledger.take_over() == []
+    ledger.progressed(heard("a", 100))
     ledger.idle()
     assert [piece.heard_ms for piece in ledger.take_over()] == [100]
     assert not ledger.unfinished
@@ -93,18 +94,32 @@ def test_a_piece_is_over_when_it_is_complete_and_its_sound_has_ended() -> None:
 def test_a_piece_that_is_completed_after_its_sound_is_over_then() -> None:
     ledger = Ledger()
     ledger.receive(delta("a", 100))
+    ledger.progressed(heard("a", 100))
     ledger.idle()
     assert ledger.take_over() == []
     ledger.complete("a", 0)
     assert [piece.item_id for piece in ledger.take_over()] == ["a"]
 
 
-def test_audio_that_waits_for_an_earlier_item_was_not_heard_by_idle() -> None:
+def test_audio_that_an_idle_overtook_is_neither_heard_nor_forgotten() -> None:
     ledger = Ledger()
-    ledger.receive(delta("a", 10, output_index=0))
-    ledger.receive(delta("b", 10, output_index=1))
+    ledger.receive(delta("a", 100))
+    ledger.progressed(heard("a", 100))
+    ledger.receive(delta("a", 50))
+    ledger.complete("a", 0)
     ledger.idle()
-    assert [piece.heard_ms for piece in ledger.pieces] == [10, 0]
+    assert ledger.take_over() == []
+    assert [piece.heard_ms for piece in ledger.pieces] == [100]
+
+
+def test_what_a_flush_tells_is_the_truth_also_where_it_is_less() -> None:
+    ledger = Ledger()
+    ledger.receive(delta("a", 100))
+    ledger.progressed(heard("a", 80))
+    ledger.cut(1)
+    assert ledger.holds("a"), "the answer is on its way"
+    assert [piece.heard_ms for piece in ledger.flushed(1, [heard("a", 70)])] == [70]
+    assert not ledger.holds("a")
 
 
 def test_a_cut_sets_the_pieces_aside_and_new_audio_is_not_touched_by_it() -> None:

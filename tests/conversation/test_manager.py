@@ -110,6 +110,18 @@ async def test_a_conversation_opens_the_link_plays_flushes_and_closes_it() -> No
 
 
 @pytest.mark.asyncio
+async def test_a_new_conversation_gets_a_new_session_also_right_after_the_old_one() -> None:
+    async with running(World()) as world:
+        await world.start()
+        world.notes.clear()
+        stop = world.manager.command(lambda number: ev.StopConversation(request_id=number))
+        start = world.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="d"))
+        await asyncio.gather(stop, start)
+        await world.noted("connect")
+        assert [name for name, _ in world.notes if name.endswith("connect")] == ["disconnect", "connect"]
+
+
+@pytest.mark.asyncio
 async def test_the_microphone_is_heard_only_while_it_is_open() -> None:
     async with running(World()) as world:
         world.manager.hear(b"too early")
@@ -171,6 +183,8 @@ async def test_shutting_down_refuses_whoever_still_waits() -> None:
     with pytest.raises(CommandRefusedError) as refused:
         await asking
     assert refused.value.kind == "rpc.shutting_down"
+    with pytest.raises(CommandRefusedError):
+        await world.manager.command(lambda number: ev.TalkBegin(request_id=number))
 
 
 @pytest.mark.asyncio

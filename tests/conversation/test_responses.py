@@ -176,6 +176,29 @@ def test_done_of_another_response_changes_nothing() -> None:
     assert responses.active == "r1"
 
 
+def test_an_answer_of_the_service_that_is_due_can_be_stopped_before_it_begins() -> None:
+    responses = Responses()
+    responses.hold()
+    responses.release(service_answers=True)
+    assert responses.discard(event_id="c", cancel=True) == []
+    (cancel,) = responses.created(created("auto"))
+    assert cancel == CancelResponse(event_id="auto-unwanted", response_id="auto")
+    assert responses.is_discarded("auto")
+    responses.done(done("auto"), "")
+    responses.expect()
+    assert responses.created(created("the next one")) == []
+
+
+def test_nothing_is_answered_while_the_talk_key_is_held() -> None:
+    responses = Responses()
+    responses.hold(by_key=True)
+    (cancel,) = responses.created(created("auto"))
+    assert isinstance(cancel, CancelResponse)
+    responses.release(service_answers=False)
+    responses.done(done("auto"), "")
+    assert responses.created(created("the next one")) == []
+
+
 def test_giving_up_refuses_who_waits_and_goes_on() -> None:
     responses = Responses()
     responses.submit(Request(event_id="e1", reply_to=1))

@@ -96,7 +96,18 @@ def test_refused_instructions_are_undone_too() -> None:
     assert updates(effects) == [UpdateSession(event_id="e1-undo", instructions="Be kind.")]
     undone = desk.refused(ServerError(code="invalid_value", message="no", event_id="e1-undo"))
     assert undone is not None
-    assert answers(undone) == [], "nobody waits for the undoing"
+    assert [type(effect) for effect in undone] == [Publish], "nobody waits for the undoing, and it is not undone again"
+
+
+def test_undoing_a_refused_change_leaves_the_others_alone() -> None:
+    desk = standing()
+    desk.set_turn_detection(vad(1, threshold=0.7), "e1", ready=True)
+    desk.set_instructions(SetInstructions(request_id=2, text="Speak French."), "e2", ready=True)
+    assert desk.awaits_turn_detection
+    desk.refused(ServerError(code="invalid_value", message="no", event_id="e1"))
+    assert not desk.awaits_turn_detection
+    assert desk.turn_detection == TurnDetection()
+    assert desk.instructions.endswith("Speak French.")
 
 
 def test_an_error_about_something_else_is_not_ours() -> None:

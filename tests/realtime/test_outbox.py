@@ -43,6 +43,16 @@ def test_a_commit_leaves_after_the_audio_that_was_put_before_it_and_before_what_
     assert take_all(outbox) == [frame(1), "input_audio_buffer.commit", frame(2), "response.create"]
 
 
+def test_half_of_an_append_waits_for_its_other_half() -> None:
+    outbox = Outbox()
+    outbox.put_audio(frame(1))
+    assert not outbox.due
+    assert outbox.take() is None
+    outbox.put_audio(frame(2))
+    assert outbox.due
+    assert take_all(outbox) == [frame(1) + frame(2)]
+
+
 def test_frames_that_piled_up_leave_together_up_to_200_ms() -> None:
     outbox = Outbox()
     for _ in range(30):
@@ -55,8 +65,8 @@ def test_frames_that_piled_up_leave_together_up_to_200_ms() -> None:
 def test_a_single_frame_may_be_longer_than_what_is_merged() -> None:
     outbox = Outbox()
     outbox.put_audio(frame(1, 500))
-    outbox.put_audio(frame(2, 10))
-    assert take_all(outbox) == [frame(1, 500), frame(2, 10)]
+    outbox.put_audio(frame(2, 20))
+    assert take_all(outbox) == [frame(1, 500), frame(2, 20)]
 
 
 def test_of_more_than_a_second_the_oldest_audio_is_dropped_and_told() -> None:

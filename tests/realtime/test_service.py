@@ -259,9 +259,9 @@ async def test_microphone_audio_is_sent_only_after_the_service_confirmed_our_ses
         case.service.send(CreateResponse(event_id="too_early"))
         await peer.send({"type": "session.updated", "session": {"id": "sess_1", **update["session"]}})
         ready = await case.heard.wait_for(LinkReady)
-        case.service.send_audio(FRAME[:4])
+        case.service.send_audio(b"\x02\x00" * 480)
         first = await peer.next()
-        assert b64decode(first["audio"]) == FRAME[:4]
+        assert b64decode(first["audio"]) == b"\x02\x00" * 480
         assert (ready.session_id, ready.model) == ("sess_1", MODEL)
         assert ready.session.turn_detection == TurnDetection()
         status = case.service.status
@@ -800,7 +800,7 @@ async def test_the_key_is_in_no_log_line_no_event_and_no_status(caplog: pytest.L
 async def test_audio_is_in_no_log_line() -> None:
     async with playing() as case:
         peer = await case.ready()
-        case.service.send_audio(FRAME)
+        case.service.send_audio(FRAME * 2)
         message = await peer.next()
-        assert case.log.containing("<640 characters>")
+        assert case.log.containing("<1280 characters>")
         assert case.log.containing(message["audio"]) == []

@@ -45,7 +45,8 @@ def _set_arguments(parser: ArgumentParser) -> None:
 
 def _set(context: Context, args: Namespace) -> int:
     values = {key: json_or_text(text) for key, text in split(args.assigned)}
-    context.show(context.call("config.set", {"values": values, **given(args, "persist")}), _changes)
+    persist = given(args, "persist")
+    context.show(context.call("config.set", {"values": values, **persist}), _changes if persist else _fleeting_changes)
     return 0
 
 
@@ -64,6 +65,13 @@ def _changes(result: Mapping[str, Any]) -> str:
         for key, entry in result["values"].items()
     ]
     return table(rows) if rows else "nothing changed"
+
+
+def _fleeting_changes(result: Mapping[str, Any]) -> str:
+    """The same, and a warning of what a restart both waits for and forgets."""
+    idle = [key for key, entry in result["values"].items() if entry["applied"] == "restart"]
+    note = f"\nnote: a restart forgets {', '.join(idle)}; --persist keeps it" if idle else ""
+    return _changes(result) + note
 
 
 def _check(context: Context, _: Namespace) -> int:

@@ -207,10 +207,10 @@ class AudioManager(BaseService):
     def flush(self, token: int) -> None:
         """Silence within one block; `PlayoutFlushed(token)` follows within 500 ms, at once where there is no sound."""
         epoch = self._playback.flush(token, now_s=asyncio.get_running_loop().time())
+        # Also to a process that is still opening: it was told the epoch before this one.
+        self._life.tell(Flush(epoch=epoch))
         if self._vitals.opened is None:
             self._emit(self._playback.lost())
-        else:
-            self._life.tell(Flush(epoch=epoch))
 
     def set_muted(self, on: bool) -> None:
         """A muted microphone hears zeros."""

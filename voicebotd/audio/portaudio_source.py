@@ -14,7 +14,7 @@ import numpy as np
 import sounddevice
 
 from voicebotd.audio.callback import Exchange
-from voicebotd.audio.devices import DeviceInfo, choose_streams, query_devices, resolve
+from voicebotd.audio.devices import DeviceInfo, choose_streams, query_devices, rate_of, resolve
 from voicebotd.audio.options import AudioOptions
 from voicebotd.audio.protocol import EXIT_STREAM_ENDED
 from voicebotd.audio.ring import Samples
@@ -36,7 +36,7 @@ class PortAudioSource:
         devices = query_devices()
         source = resolve(devices, self._options.input_device, "input")
         sink = resolve(devices, self._options.output_device, "output")
-        form = self._format(source, sink)
+        form = self._format(source, sink, devices)
         exchange = connect(form)
         try:
             if form.streams == "duplex":
@@ -50,10 +50,10 @@ class PortAudioSource:
             raise AudioError(f"cannot open {source.name!r} and {sink.name!r}: {error}", hint=hint) from None
         return Latency(input_ms=latencies[0] * 1000, output_ms=latencies[1] * 1000)
 
-    def _format(self, source: DeviceInfo, sink: DeviceInfo) -> StreamFormat:
+    def _format(self, source: DeviceInfo, sink: DeviceInfo, devices: list[DeviceInfo]) -> StreamFormat:
         streams = choose_streams(self._options.streams, source, sink)
-        output_hz = self._options.sample_rate_hz or sink.default_rate_hz
-        input_hz = self._options.sample_rate_hz or source.default_rate_hz
+        output_hz = self._options.sample_rate_hz or rate_of(sink, devices)
+        input_hz = self._options.sample_rate_hz or rate_of(source, devices)
         return StreamFormat(
             input_name=source.name,
             output_name=sink.name,

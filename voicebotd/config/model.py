@@ -82,7 +82,7 @@ class Service(Section):
     """Websocket address without query; the model is appended. `ws://` sends the key in clear: for this machine only."""
     model: Text = _key("gpt-realtime-2.1", "reconnect")
     """The model's name as the provider spells it, for example gpt-realtime-2.1, gpt-realtime-2.1-mini."""
-    connect_timeout_s: float = _key(10.0, "reconnect", ge=1, le=120, unit="s")
+    connect_timeout_s: float = _key(10.0, "restart", ge=1, le=120, unit="s")
     """How long one attempt to connect may take, from the name lookup to the confirmed session."""
     reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = _key(None, "reconnect")
     """How much the model thinks before it speaks; more is slower and dearer. Only gpt-realtime-2 and later know it

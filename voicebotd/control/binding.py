@@ -47,7 +47,8 @@ class Binder:
                 )
         for name, value in named.items():
             if name not in problems and not _in_range(self._fields[name], value):
-                problems[name] = f"{name}: {_show(value)} is not {_expectation(self._fields[name])}"
+                field = self._fields[name]
+                problems[name] = f"{name}: {_show(value)} is out of range {field.range_text} {field.unit}".rstrip()
         if problems:
             raise refusal("rpc.invalid_params", "Invalid params: " + "; ".join(problems.values()))
         return self._params_type(**bound)

@@ -25,6 +25,7 @@ from voicebotd.conversation.timers import Timers
 ANSWER = "answer"
 QUIET = "quiet"
 TALK = "talk"
+SPEECH = "speech"
 
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
@@ -194,6 +195,12 @@ class Conversation:
         self._ready = False
         return [*self._standing.lost(), *self._desk.lost(), *self._dialogue.lost(kind, message)]
 
+    def _session_updated(self, event: ev.SessionUpdated) -> list[fx.Effect]:
+        """A change of turn detection in mid-speech begins the service's detection anew: no end of that speech comes."""
+        anew = self._standing.awaits_turn_detection and not self._desk.talking
+        over = self._dialogue.end_of_speech(service_answers=False) if anew else []
+        return [*self._standing.updated(event.session), *over]
+
     def _server_error(self, event: ev.ServerError) -> list[fx.Effect]:
         """Match an error to what caused it; tell people of those that nobody waits for."""
         for answer in (self._dialogue.responses.failed, self._standing.refused, self._desk.refused):
@@ -220,7 +227,7 @@ class Conversation:
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
 
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
-        if event.name in (ANSWER, QUIET, TALK):
+        if event.name in (ANSWER, QUIET, TALK, SPEECH):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
@@ -231,6 +238,8 @@ class Conversation:
             return self._end("the input ended")
         if name == TALK:
             return self._desk.let_go(self._dialogue, self._now_s)
+        if name == SPEECH:
+            return self._dialogue.end_of_speech(service_answers=False)
         told = fx.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
         return [told, *self._dialogue.responses.give_up()]
 
@@ -276,10 +285,12 @@ class Conversation:
     def _keep_timers(self) -> list[fx.Effect]:
         silence_s = self._standing.turn_detection.silence_duration_ms / 1000
         quiet = self._input_ended and self.state is State.LISTENING
+        speaking = self._dialogue.visitor_speaks and not self._desk.talking
         due = self._ready and self._dialogue.responses.awaited
         return [
             *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
+            *self._timers.keep(SPEECH, wanted=speaking, delay_s=self._policy.longest_speech_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
         ]
 
@@ -312,7 +323,7 @@ class Conversation:
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[fx.Effect]]]] = {
         ev.LinkReady: _link_ready,
         ev.LinkLost: _link_lost,
-        ev.SessionUpdated: lambda self, event: self._standing.updated(event.session),
+        ev.SessionUpdated: _session_updated,
         ev.SpeechStarted: _speech_started,
         ev.SpeechStopped: _speech_stopped,
         ev.ItemAdded: lambda self, event: self._desk.delivered(event),

@@ -94,7 +94,11 @@ class Desk:
         """A person's hard stop: also of the answers that were to follow."""
         effects = dialogue.responses.drop_queue("response.interrupted", "everything was stopped by an interrupt")
         plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
-        return effects + dialogue.interrupt(plan, reply_to=command.request_id)
+        effects += dialogue.interrupt(plan, reply_to=command.request_id)
+        if not self.talking:
+            # Frees a box that waits for the end of a speech that the service forgot.
+            effects += dialogue.end_of_speech(service_answers=False)
+        return effects
 
     # Push to talk.
 
@@ -105,7 +109,7 @@ class Desk:
             return [reply]
         self._talking_since_s = now_s
         dialogue.visitor_speaks = True
-        dialogue.responses.hold()
+        dialogue.responses.hold(by_key=True)
         plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
         return [
             *dialogue.interrupt(plan),
@@ -151,8 +155,12 @@ class Desk:
 
     def lost(self) -> list[fx.Effect]:
         """The session is gone, and with it the messages under way and what was said into the button."""
-        self._talking_since_s = None
         effects: list[fx.Effect] = []
+        if self.talking:
+            # The link opens its next session with what was wanted last, and that was no detection at all.
+            detection = self._standing.session_turn_detection()
+            effects.append(fx.UpdateSession(event_id=self._ids.event(), turn_detection=detection))
+        self._talking_since_s = None
         for delivery in list(self._deliveries.values()):
             effects += self._fail(delivery, "link.unavailable", "the link was lost before the service took it")
         return effects

@@ -135,8 +135,8 @@ class Dialogue:
         items = self._spoken.pop(event.response_id, [])
         text = " ".join(self.turns.text_of(item) for item in items)
         silent = [item for item in items if not self.ledger.holds(item)]
-        if not self.responses.is_discarded(event.response_id):
-            effects += self.turns.written(silent, completed=event.status == "completed")
+        unheard = self.responses.is_discarded(event.response_id)
+        effects += self.turns.unheard(silent) if unheard else self.turns.written(silent, event.status == "completed")
         effects += [*self._over(), *_describe(event), *self._answer_calls(event)]
         return effects + self.responses.done(event, text)
 
@@ -223,11 +223,16 @@ class Dialogue:
 
     def stop(self) -> list[fx.Effect]:
         """Silence, and keep for the history what is known to have been heard; the flush may still refine it."""
+        nothing = _what_was_heard(None, [])
+        waiting = [cut.reply_to for cut in self._cuts.values() if cut.reply_to is not None]
+        effects: list[fx.Effect] = [fx.Reply(request_id=reply_to, result=nothing) for reply_to in waiting]
+        self._cuts.clear()
         token = self._ids.token()
         unfinished = self.ledger.pieces
         if not self.ledger.cut(token):
-            return []
-        return [fx.Flush(token=token), *(effect for piece in unfinished for effect in self.turns.cut_short(piece))]
+            return effects
+        kept = [effect for piece in unfinished for effect in self.turns.cut_short(piece)]
+        return [*effects, fx.Flush(token=token), *kept]
 
     def lost(self, kind: str, message: str) -> list[fx.Effect]:
         """The session is gone. What was received is still played to its end."""

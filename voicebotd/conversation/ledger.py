@@ -72,7 +72,9 @@ class Ledger:
         return list(self._pieces.values())
 
     def holds(self, item_id: str) -> bool:
-        return any(piece.item_id == item_id for piece in self._pieces.values())
+        """Whether the item's audio is not over: queued, sounding, or cut with the answer on its way."""
+        pieces = [*self._pieces.values(), *(piece for cut in self._cut.values() for piece in cut)]
+        return any(piece.item_id == item_id for piece in pieces)
 
     def receive(self, delta: AudioDelta) -> list[Play]:
         """Account for a delta; return what may be played now."""
@@ -112,14 +114,11 @@ class Ledger:
         piece = self._pieces.get((heard.item_id, heard.content_index))
         if piece is not None:
             self.sounding = True
-            _credit(piece, heard)
+            piece.heard_samples = max(piece.heard_samples, min(heard.heard_samples, piece.received_samples))
 
     def idle(self) -> None:
-        """Everything that was given to play has been audible."""
+        """Nothing sounds now. It credits nothing: audio that is on its way to the device may have been overtaken."""
         self.sounding = False
-        for piece in self._pieces.values():
-            if not piece.waiting:
-                piece.heard_samples = piece.received_samples
 
     def take_over(self) -> list[Piece]:
         """Return, and forget, what was heard to the end. A slow service may complete a piece after its sound."""
@@ -142,7 +141,7 @@ class Ledger:
         told = {(one.item_id, one.content_index): one for one in heard}
         for piece in pieces:
             if (one := told.get((piece.item_id, piece.content_index))) is not None:
-                _credit(piece, one)
+                piece.heard_samples = min(one.heard_samples, piece.received_samples)
         return sorted(pieces, key=lambda piece: piece.output_index)
 
     def _release(self, response_id: str) -> list[Play]:
@@ -156,7 +155,3 @@ class Ledger:
             if not piece.complete:
                 break
         return released
-
-
-def _credit(piece: Piece, heard: Heard) -> None:
-    piece.heard_samples = max(piece.heard_samples, min(heard.heard_samples, piece.received_samples))

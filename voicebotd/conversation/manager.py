@@ -67,9 +67,10 @@ class ConversationManager:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._request_id = 0
         self._microphone_open = False
-        self._link_wanted = False
+        self._link_wanted = self._close_first = False
         self._link_wish_changed = asyncio.Event()
         self._stamps = Stamps()
+        self._ended = False
         self.dropped_events = 0
 
     def snapshot(self) -> Snapshot:
@@ -93,6 +94,8 @@ class ConversationManager:
 
         Raises CommandRefusedError where the core refuses it.
         """
+        if self._ended:
+            raise CommandRefusedError("rpc.shutting_down", "the daemon is shutting down")
         if self._inbox.full():
             raise CommandRefusedError("rpc.overloaded", "the conversation is overloaded", retryable=True)
         self._request_id += 1
@@ -112,6 +115,7 @@ class ConversationManager:
                 group.create_task(self._tend_link(), name="link wish")
                 await self._handle_events()
         finally:
+            self._ended = True
             for timer in self._timers.values():
                 timer.cancel()
             for answer in self._waiting.values():
@@ -133,7 +137,12 @@ class ConversationManager:
         while True:
             await self._link_wish_changed.wait()
             self._link_wish_changed.clear()
-            await (self._link.connect() if self._link_wanted else self._link.disconnect())
+            if self._close_first:
+                # Also where the next wish came at once: a new conversation must not go on in the old one's session.
+                self._close_first = False
+                await self._link.disconnect()
+            if self._link_wanted:
+                await self._link.connect()
 
     def _perform(self, effect: fx.Effect) -> None:  # noqa: C901, PLR0912 (one flat case for each effect)
         match effect:
@@ -149,6 +158,7 @@ class ConversationManager:
                 self._link.send(effect)
             case fx.OpenLink() | fx.CloseLink():
                 self._link_wanted = isinstance(effect, fx.OpenLink)
+                self._close_first = self._close_first or not self._link_wanted
                 self._link_wish_changed.set()
             case fx.SetTimer():
                 self._set_timer(effect)

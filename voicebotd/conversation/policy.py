@@ -31,5 +31,7 @@ class Policy:
     """After this long without `response.created` the answer that was due is given up."""
     longest_talk_s: float = 60.0
     """Push to talk is let go after this long: whoever held the key may be gone, and nobody else could be heard."""
+    longest_speech_s: float = 120.0
+    """After this long without `speech_stopped` the box stops waiting for it: it may never come."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

@@ -55,6 +55,8 @@ class Responses:
         self._queue: deque[Request] = deque()
         self._requested: Request | None = None
         self._requested_is_unwanted = False
+        self._due_is_unwanted = False
+        self._key_is_held = False
         self._answering: Request | None = None
         """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
@@ -82,19 +84,24 @@ class Responses:
         self._queue.append(request)
         return self._advance()
 
-    def hold(self) -> None:
-        """The visitor speaks: create nothing until `release`."""
+    def hold(self, *, by_key: bool = False) -> None:
+        """The visitor speaks: create nothing until `release`. By the talk key: let nobody else create one either."""
         self._held = True
+        self._key_is_held = by_key
 
     def release(self, *, service_answers: bool) -> list[Effect]:
         """The visitor's turn is over; `service_answers` if turn detection creates the response by itself."""
-        self._held = False
-        self.due = self.due or service_answers
+        self._held = self._key_is_held = False
+        self._expect(service_answers)
         return self._advance()
 
     def expect(self) -> None:
         """The service announced that it answers by itself."""
-        self.due = True
+        self._expect(True)
+
+    def _expect(self, answers: bool) -> None:
+        if answers:
+            self.due, self._due_is_unwanted = True, False
 
     def created(self, event: ResponseCreated) -> list[Effect]:
         """Take note of a new active response: ours by its tag, else the service's own."""
@@ -104,8 +111,9 @@ class Responses:
         effects = _refuse(self._answering, "link.unavailable", "the service began another response")
         self.active, self._answering = event.response_id, None
         if request is None or not ours:
-            self.due = False
-            return effects
+            unwanted = self._due_is_unwanted or self._key_is_held
+            self.due = self._due_is_unwanted = False
+            return effects + (self.discard(event_id=f"{event.response_id}-unwanted", cancel=True) if unwanted else [])
         self._requested = None
         if request.wait:
             self._answering = request
@@ -145,8 +153,8 @@ class Responses:
 
     def discard(self, *, event_id: str, cancel: bool) -> list[Effect]:
         """Nothing more of the present response is wanted; `cancel` tells the service so."""
-        if self._requested is not None:
-            self._requested_is_unwanted = True
+        self._requested_is_unwanted = self._requested is not None
+        self._due_is_unwanted = self.due
         if self.active is None:
             return []
         if self.active not in self._discarded:
@@ -167,7 +175,7 @@ class Responses:
             self._discarded.append(self.active)
         self._queue.clear()
         self._answering = self._requested = self.active = None
-        self._requested_is_unwanted = self._held = self.due = False
+        self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
 
     def drop_queue(self, kind: str, message: str) -> list[Effect]:

@@ -7,7 +7,8 @@ service does not name the update that it confirms, but it keeps the order, so th
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from voicebotd.conversation.effects import (
@@ -48,6 +49,7 @@ class Change:
 
     update: UpdateSession
     before: Wanted
+    after: Wanted
     request_id: int | None = None
     requested: dict[str, Any] = field(default_factory=dict)
 
@@ -72,6 +74,11 @@ class Standing:
     @property
     def turn_detection(self) -> TurnDetection:
         return self.wanted.turn_detection
+
+    @property
+    def awaits_turn_detection(self) -> bool:
+        """Whether the next `session.updated` confirms a change of turn detection."""
+        return bool(self._pending) and self._pending[0].update.turn_detection is not None
 
     @property
     def instructions(self) -> str:
@@ -103,20 +110,12 @@ class Standing:
 
     def set_instructions(self, command: SetInstructions, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the runtime instructions, in the running session if there is one."""
-        if self._full:
-            return _too_many(command.request_id)
-        change = self._change(command.request_id, UpdateSession(event_id=event_id))
-        self.wanted = _instructed(self.wanted, command)
-        return self._send(replace(change, update=replace(change.update, instructions=self.instructions)), ready=ready)
+        return self._change(command.request_id, event_id, _instructed(self.wanted, command), ready=ready)
 
     def set_turn_detection(self, command: SetTurnDetection, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the turn detection, in the running session if there is one."""
-        if self._full:
-            return _too_many(command.request_id)
-        change = self._change(command.request_id, UpdateSession(event_id=event_id), dict(command.changes))
-        self.wanted = replace(self.wanted, turn_detection=replace(self.turn_detection, **command.changes))
-        update = replace(change.update, turn_detection=self.session_turn_detection())
-        return self._send(replace(change, update=update), ready=ready)
+        after = replace(self.wanted, turn_detection=replace(self.turn_detection, **command.changes))
+        return self._change(command.request_id, event_id, after, requested=command.changes, ready=ready)
 
     def talk(self, event_id: str, *, talking: bool) -> list[Effect]:
         """Switch the service's own turn detection off for push to talk, and back on after it."""
@@ -141,16 +140,14 @@ class Standing:
         if change is None:
             return None
         self._pending.remove(change)
-        self.wanted = change.before
-        undo = UpdateSession(
-            event_id=f"{change.update.event_id}-undo",
-            instructions=None if change.update.instructions is None else self.instructions,
-            turn_detection=None if change.update.turn_detection is None else self.session_turn_detection(),
-        )
-        effects: list[Effect] = [CancelTimer(name=change.timer), *self._send_unasked(undo)]
-        if change.request_id is not None:
-            effects.append(Refuse(request_id=change.request_id, kind="config.invalid", message=error.message))
-        return effects
+        if change.request_id is None:
+            # Ours, not a person's: an undoing, or push to talk. Undoing that as well could go on for ever.
+            data = {"code": error.code, "message": error.message, "param": error.param}
+            return [Publish(topic="error", data=data)]
+        self.wanted = _undone(self.wanted, change)
+        undo = self._update(f"{change.update.event_id}-undo", turn_detection=change.update.turn_detection is not None)
+        refusal = Refuse(request_id=change.request_id, kind="config.invalid", message=error.message)
+        return [CancelTimer(name=change.timer), *self._send_unasked(undo), refusal]
 
     def overdue(self, timer: str) -> list[Effect]:
         """No `session.updated` in time."""
@@ -170,26 +167,30 @@ class Standing:
             effects += [CancelTimer(name=change.timer), *self._answer(change, "next_session")]
         return effects
 
-    @property
-    def _full(self) -> bool:
-        return len(self._pending) >= self.MAX_PENDING
-
-    def _change(self, request_id: int | None, update: UpdateSession, requested: dict[str, Any] | None = None) -> Change:
-        return Change(
-            update=update,
-            before=self.wanted,
-            request_id=request_id,
-            requested=requested or {},
+    def _change(
+        self, request_id: int, event_id: str, after: Wanted, *, ready: bool, requested: Mapping[str, Any] | None = None
+    ) -> list[Effect]:
+        """`requested`: what is asked of turn detection; None where the instructions are changed."""
+        if len(self._pending) >= self.MAX_PENDING:
+            message = f"{self.MAX_PENDING} changes are under way already"
+            return [Refuse(request_id=request_id, kind="rpc.overloaded", message=message, retryable=True)]
+        before, self.wanted = self.wanted, after
+        update = self._update(event_id, turn_detection=requested is not None)
+        change = Change(
+            update=update, before=before, after=after, request_id=request_id, requested=dict(requested or {})
         )
-
-    def _send(self, change: Change, *, ready: bool) -> list[Effect]:
         if not ready:
-            return [change.update, *self._answer(change, "next_session")]
+            return [update, *self._answer(change, "next_session")]
         self._pending.append(change)
-        return [change.update, SetTimer(name=change.timer, delay_s=self._policy.confirm_within_s)]
+        return [update, SetTimer(name=change.timer, delay_s=self._policy.confirm_within_s)]
+
+    def _update(self, event_id: str, *, turn_detection: bool) -> UpdateSession:
+        if turn_detection:
+            return UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection())
+        return UpdateSession(event_id=event_id, instructions=self.instructions)
 
     def _send_unasked(self, update: UpdateSession) -> list[Effect]:
-        self._pending.append(self._change(None, update))
+        self._pending.append(Change(update=update, before=self.wanted, after=self.wanted))
         return [update]
 
     def _answer(self, change: Change, applied: Literal["live", "next_session"]) -> list[Effect]:
@@ -211,9 +212,14 @@ def _instructed(wanted: Wanted, command: SetInstructions) -> Wanted:
     return replace(wanted, runtime=(command.text, command.mode))
 
 
-def _too_many(request_id: int) -> list[Effect]:
-    message = f"{Standing.MAX_PENDING} changes are under way already"
-    return [Refuse(request_id=request_id, kind="rpc.overloaded", message=message, retryable=True)]
+def _undone(wanted: Wanted, change: Change) -> Wanted:
+    """Take back what `change` changed, and nothing that was changed again since."""
+    back = {
+        field.name: getattr(change.before, field.name)
+        for field in fields(Wanted)
+        if getattr(wanted, field.name) == getattr(change.after, field.name)
+    }
+    return replace(wanted, **back)
 
 
 def describe(turn_detection: TurnDetection | None) -> dict[str, Any]:

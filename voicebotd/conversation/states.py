@@ -138,6 +138,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
     OFF: {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(OFF)),
+        ev.AudioInputEnded: LATE,
         **_cells(STANDING, _to(OFF)),
         **_cells(NEEDS_CONVERSATION, NOT_RUNNING),
         ev.LinkReady: LATE,

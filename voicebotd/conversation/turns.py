@@ -92,7 +92,17 @@ class Turns:
             status="interrupted",
         )
 
-    def written(self, item_ids: list[str], *, completed: bool) -> list[Effect]:
+    def unheard(self, item_ids: list[str]) -> list[Effect]:
+        """Items that were interrupted before anything of them sounded."""
+        effects: list[Effect] = []
+        for item_id in item_ids:
+            record = self._open.get(item_id)
+            if record is not None and record.status == "in_progress":
+                text = self.text_of(item_id)
+                effects += self._change(item_id, generated_text=text, interrupted=True, status="interrupted")
+        return effects
+
+    def written(self, item_ids: list[str], completed: bool) -> list[Effect]:
         """Items of a finished response that have no audio: what was written is as good as heard."""
         effects: list[Effect] = []
         for item_id in item_ids:

@@ -187,7 +187,8 @@ class Link:
     def send_audio(self, pcm: bytes) -> None:
         """Queue microphone audio. What waits longer than a second is dropped, oldest first, and counted."""
         self._counters.dropped_audio_bytes += self._outbox.put_audio(pcm)
-        self._filled.set()
+        if self._outbox.due:
+            self._filled.set()
 
     @property
     def backlog_ms(self) -> int:

@@ -121,6 +121,8 @@ def _hints(box: Box, snapshot: Snapshot, remedies: list[str]) -> list[str]:
         hints.append("it listens while somebody holds the talk key: voicebotctl talk")
     if audio.muted:
         hints.append("the microphone is muted: voicebotctl unmute")
+    elif audio.state == "running" and audio.input_level_dbfs <= _SILENT_DBFS:
+        hints.append("the microphone delivers only silence: look at its mixer, its cable, and voicebotctl devices")
     if audio.volume_percent == 0:
         hints.append("the volume is 0: voicebotctl call audio.volume percent=100")
     return hints
