@@ -132,3 +132,12 @@ def test_the_heard_part_of_a_word_in_the_middle_is_cut_back() -> None:
     assert heard_part("one two three", 9 / 13) == "one two"
     assert heard_part("one two three", 12.9 / 13) == "one two three"
     assert heard_part("", 0.5) == ""
+
+
+def test_an_item_that_was_interrupted_before_it_sounded_keeps_its_words_and_was_not_heard() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "Good")
+    record = last(turns.unheard(["a1", "nobody"]))
+    assert (record.generated_text, record.heard_text, record.status) == ("Good", "", "interrupted")
+    assert turns.unheard(["a1"]) == [], "it is over already"
