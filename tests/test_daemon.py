@@ -1,4 +1,4 @@
-"""The daemon from its start to its end, in this process: real socket, real database, real audio process on a file."""
+"""The daemon from its start to its end, in this process: real socket and database, and once real sound from a file."""
 
 import asyncio
 import json
@@ -13,10 +13,11 @@ import pytest
 import soundfile
 
 from voicebotd import daemon as module
+from voicebotd.audio.child import AudioProcess
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.daemon import Daemon, rehearsal
-from voicebotd.errors import ConfigError, VoicebotError
+from voicebotd.errors import AudioError, ConfigError, VoicebotError
 from voicebotd.rehearsal.server import RehearsalServer
 from voicebotd.system.notify import Notifier
 
@@ -109,12 +110,17 @@ def silence(tmp_path):
 
 @pytest.fixture
 def start(at_home, silence, monkeypatch):
-    """`async with start("key=value", …) as running:` whose sound is a file of silence, stopped by SIGTERM."""
+    """`async with start("key=value", …) as running:` stopped by SIGTERM. `sound`: with a real audio process."""
+
+    async def no_process(**_):
+        raise AudioError("no sound in this test", hint="none needed")
 
     @asynccontextmanager
-    async def started(*set_words, load=None):
+    async def started(*set_words, sound=False):
+        if not sound:
+            monkeypatch.setattr(AudioProcess, "spawn", no_process)
         words = ("audio.backend=file", f"audio.input_device={silence}", *OFFLINE, *set_words)
-        running = Running(at_home, load or (lambda: at_home.load(*words)))
+        running = Running(at_home, lambda: at_home.load(*words))
         try:
             async with running.client():
                 pass  # from here on signals are its business
@@ -262,10 +268,12 @@ async def test_a_visitor_in_a_file_is_answered_into_a_file_and_remembered(start,
             f"audio.output_device={heard}",
             "turn_detection.silence_duration_ms=200",
         )
-        async with start(*words) as running, running.client() as client:
+        async with start(*words, sound=True) as running, running.client() as client:
             await client.call("events.subscribe", topics=["state", "transcript", "link", "device"])
             said = await client.until_event("transcript", role="assistant", final=True)
             status = await client.call("status.get")
+            assert running.daemon._stack.audio.process_id is not None
+        assert running.daemon._stack.audio.process_id is None
     assert said["text"] == "Are you still there?"
     assert (status["audio"]["streams"], status["link"]["state"]) == ("file", "ready")
     assert kept(at_home) == [("the daemon stopped", 1)]
@@ -344,7 +352,6 @@ async def test_the_end_is_clean(start, at_home):
         await client.call("status.get")
     assert kept(at_home) == [("the daemon stopped", 1)]
     assert not at_home.socket.exists()
-    assert running.daemon._stack.audio.process_id is None
     assert running.daemon._stack.link.status.state == "off"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
