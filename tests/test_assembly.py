@@ -106,13 +106,13 @@ def test_the_policy_is_the_configured_behaviour(configured):
     )
     assert (policy.instructions, policy.barge_in, policy.provider) == ("Bark.", "off", "compatible")
     assert (policy.speaks_first, policy.greeting) == ("assistant", "Woof!")
-    assert (policy.source, policy.hold_input_while_answering) == ("microphone", False)
+    assert (policy.source, policy.hold_input) == ("microphone", "never")
 
 
-@pytest.mark.parametrize(("pace", "waits"), [("fast", True), ("real_time", False)])
-def test_a_file_waits_for_the_answers_only_when_it_is_fast(configured, pace, waits):
+@pytest.mark.parametrize(("pace", "waits"), [("fast", "while_answering"), ("real_time", "until_connected")])
+def test_a_file_waits_for_the_session_and_for_the_answers_only_when_it_is_fast(configured, pace, waits):
     policy = assembly.file_policy_of(configured(session__instructions="Bark."), pace)
-    assert (policy.source, policy.hold_input_while_answering) == ("file", waits)
+    assert (policy.source, policy.hold_input) == ("file", waits)
     assert policy.instructions == "Bark."
 
 

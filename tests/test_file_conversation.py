@@ -96,6 +96,7 @@ async def test_the_document_of_an_open_file_tells_what_was_said_what_it_cost_and
     assert soundfile.info(heard).channels == 1
     assert soundfile.info(both).channels == 2
     assert soundfile.info(heard).duration * 1000 > document.timings.output_ms
+    assert soundfile.info(heard).frames == soundfile.info(both).frames == (heard.stat().st_size - 44) / 2, "finished"
     last = [record for record in notes.records if isinstance(record, ConversationRecord)][-1]
     assert (last.conversation_id, last.end_reason) == (document.conversation_id, "the input ended")
     assert last.source == "file"
@@ -189,7 +190,7 @@ async def obstinate(websocket):
 
 
 async def test_a_service_that_never_comes_to_an_end_is_left(directories, log, visitor, monkeypatch):
-    monkeypatch.setattr(file_conversation, "ANSWER_S", 0.2)
+    monkeypatch.setattr(file_conversation, "ANSWER_S", 3.0)
     notes = Notes()
     async with serve(obstinate, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]

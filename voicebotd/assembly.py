@@ -68,7 +68,7 @@ def build(
     Raises ConfigError where the service's address cannot be used.
     """
     policy = policy or policy_of(config)
-    fast = policy.hold_input_while_answering
+    fast = policy.hold_input == "while_answering"
 
     def post(event: Event) -> None:
         watch(event)
@@ -89,6 +89,7 @@ def build(
         timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
     )
     audio = AudioManager(options, on_event=post, on_capture=hear)
+    audio.hold_input(policy.hold_input != "never")
     pacer = Pacer(audio, link)
     core = Conversation(policy)
     manager = ConversationManager(core, link=link, audio=pacer if fast else audio, publish=publish, record=record)
@@ -140,12 +141,15 @@ def policy_of(config: LoadedConfig) -> Policy:
         speaks_first=settings.conversation.speaks_first,
         greeting=settings.conversation.greeting,
         provider=settings.service.provider,
+        hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 
 
 def file_policy_of(config: LoadedConfig, pace: Literal["real_time", "fast"]) -> Policy:
     """A file speaks for itself: it is greeted only where the box would greet anybody, and waits when it is fast."""
-    return replace(policy_of(config), source="file", hold_input_while_answering=pace == "fast")
+    return replace(
+        policy_of(config), source="file", hold_input="while_answering" if pace == "fast" else "until_connected"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

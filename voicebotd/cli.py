@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import IntEnum
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from voicebotd.config.credentials import Secret
     from voicebotd.config.load import LoadedConfig
     from voicebotd.control.contract_results import FileDocument
+
+
+LEAVE_S = 1.0
+"""After the daemon's own end; SIGTERM promises five seconds in all."""
 
 
 class Exit(IntEnum):
@@ -134,7 +139,15 @@ async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
 
     async with rehearsal(loaded) as pointed:
         await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
+    _leave_soon(Exit.OK)
     return Exit.OK
+
+
+def _leave_soon(code: int) -> None:
+    """Everything is done. A name lookup that hangs cannot be cancelled, and asyncio and Python would wait for it."""
+    leaving = threading.Timer(LEAVE_S, os._exit, [code])
+    leaving.daemon = True
+    leaving.start()
 
 
 async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:

@@ -223,6 +223,10 @@ class Daemon:
             self._notifier.status(self._one_line())
         if topic == "error":
             log.warning("trouble in the conversation", **data)
+        elif topic == "device" and data["state"] == "lost":
+            log.warning("sound is lost", reason=data["reason"], hint=data["hint"])
+        elif topic == "device":
+            log.info("sound is there", input=data["input"], output=data["output"])
         else:
             log.debug("event", topic=topic, data=data)
 

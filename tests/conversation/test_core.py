@@ -232,6 +232,15 @@ def test_an_answer_that_comes_stops_its_timer() -> None:
     assert fx.CancelTimer(name="answer") in box.do(ev.ResponseCreated(response_id="r1"))
 
 
+def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
+    box = Box().live()
+    box.reply()
+    box.do(ev.RequestResponse(request_id=5))
+    assert only(box.do(ev.TimerFired(name="signs")), fx.SetTimer) == [fx.SetTimer(name="signs", delay_s=30.0)]
+    box.now_s += 31
+    assert len(only(box.do(ev.TimerFired(name="signs")), fx.CreateResponse)) == 1
+
+
 def test_errors_are_matched_to_what_caused_them_and_the_rest_is_told() -> None:
     box = Box().live()
     box.do(ev.SendMessage(request_id=7, text="x" * 9, respond=False))
@@ -319,8 +328,8 @@ def test_device_news_are_told_in_every_state() -> None:
 
 
 def test_a_file_ends_its_conversation_when_the_last_answer_was_heard() -> None:
-    box = Box(source="file", hold_input_while_answering=True).live()
-    assert only(box.log, fx.HoldInput) == [fx.HoldInput(hold=True), fx.HoldInput(hold=False)]
+    box = Box(source="file", hold_input="while_answering").live()
+    assert only(box.log, fx.HoldInput) == [fx.HoldInput(hold=False)], "it waits until it is heard"
     box.do(started(), ev.AudioInputEnded())
     assert [timer.name for timer in only(box.log, fx.SetTimer)] == ["speech"]
     assert only(box.do(stopped()), fx.HoldInput) == [fx.HoldInput(hold=True)]
@@ -334,6 +343,12 @@ def test_a_file_ends_its_conversation_when_the_last_answer_was_heard() -> None:
     ended = box.do(ev.TimerFired(name="quiet"))
     assert box.state is State.OFF
     assert only(ended, fx.Record)[-1].record.end_reason == "the input ended"
+
+
+def test_a_file_in_real_time_waits_for_the_session_and_not_for_the_answers() -> None:
+    box = Box(source="file", hold_input="until_connected").live()
+    box.do(started(), stopped())
+    assert only(box.log, fx.HoldInput) == [fx.HoldInput(hold=False)]
 
 
 def test_a_file_without_turn_detection_is_one_turn() -> None:
@@ -393,7 +408,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     ),
     st.builds(ev.PlayoutIdle),
     st.builds(ev.AudioInputEnded),
-    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "speech", "confirm:evt_3"])),
+    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "speech", "signs", "confirm:evt_3"])),
     st.builds(ev.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
     st.builds(ev.StopConversation, request_id=REQUEST_ID),
     st.builds(ev.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),

@@ -274,6 +274,18 @@ def test_a_reply_that_is_interrupted_before_its_first_sound_is_recorded_as_such(
     assert (record.status, record.generated_text, record.heard_text) == ("interrupted", "Good mor", "")
 
 
+def test_an_answer_whose_end_does_not_come_is_over_with_what_came() -> None:
+    talk = Talk()
+    assert talk.dialogue.give_up() == []
+    talk.created()
+    talk.item()
+    talk.delta()
+    talk.heard(100)
+    talk.handle(ev.PlayoutIdle())
+    assert only(talk.dialogue.give_up(), fx.Record)[0].record.status == "completed"
+    assert not talk.dialogue.thinking
+
+
 def test_a_lost_session_lets_the_reply_be_heard_to_the_end_of_what_came() -> None:
     talk = Talk()
     talk.created()

@@ -151,10 +151,10 @@ async def test_timers_fire_as_events() -> None:
 
 @pytest.mark.asyncio
 async def test_a_file_is_held_while_it_is_answered() -> None:
-    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), source="file", hold_input_while_answering=True)
+    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), source="file", hold_input="while_answering")
     async with running(World(policy)) as world:
         await world.start()
-        assert [detail for name, detail in world.notes if name == "hold"] == [True, False]
+        assert [detail for name, detail in world.notes if name == "hold"] == [False]
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from voicebotd.conversation.events import (
     ResponseDone,
     ServerError,
 )
-from voicebotd.conversation.responses import ACTIVE_ALREADY, TAG, Request, Responses
+from voicebotd.conversation.responses import ACTIVE_ALREADY, NOTHING_TO_CANCEL, TAG, Request, Responses
 
 
 def created(response_id: str, tag: str | None = None) -> ResponseCreated:
@@ -187,6 +187,19 @@ def test_an_answer_of_the_service_that_is_due_can_be_stopped_before_it_begins() 
     responses.done(done("auto"), "")
     responses.expect()
     assert responses.created(created("the next one")) == []
+
+
+def test_a_cancel_that_finds_nothing_shows_that_the_response_is_over() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1, wait=True))
+    responses.created(created("r1", "e1"))
+    responses.submit(Request(event_id="e2"))
+    responses.discard(event_id="c", cancel=True)
+    assert responses.failed(ServerError(code=NOTHING_TO_CANCEL, message="", event_id="other")) is None
+    effects = responses.failed(ServerError(code=NOTHING_TO_CANCEL, message="", event_id="c"))
+    assert effects is not None
+    assert isinstance(effects[0], Refuse)
+    assert creates(effects) == ["e2"]
 
 
 def test_nothing_is_answered_while_the_talk_key_is_held() -> None:

@@ -72,7 +72,7 @@ class FileSource:
     def _next_block(self, exchange: Exchange) -> Samples:
         silence: Samples = np.zeros(self._block_frames, dtype=np.int16)
         playing = exchange.more_to_come or exchange.playback.readable > 0
-        if exchange.input_ended or (self._fast and (playing or exchange.hold_input)):
+        if exchange.input_ended or exchange.hold_input or (self._fast and playing):
             return silence
         try:
             block = self._file.read(self._block_frames)

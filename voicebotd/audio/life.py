@@ -136,6 +136,7 @@ class Life:
         except AudioError as error:
             self._client.gone(error.message)
             return
+        self._nudged.clear()  # a wish for other options that came meanwhile is fulfilled by this process
         self._spawns += 1
         self._born_s = loop.time()
         status = await self._serve(process)

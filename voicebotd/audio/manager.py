@@ -228,7 +228,7 @@ class AudioManager(BaseService):
         self._change(replace(self._options, echo_control=mode))
 
     def hold_input(self, on: bool) -> None:
-        """For a fast-paced file: let its clock stand still."""
+        """For a file: let it stand still, and silence be heard instead."""
         self._hold_input = on
         self._change(self._options)
 
@@ -281,5 +281,5 @@ class AudioManager(BaseService):
             self._outcome = None
 
     def _restart(self) -> None:
-        self._vitals.state = "starting"
+        self._vitals.state, self._vitals.opened = "starting", None  # what the old process still says is no success
         self._life.restart()

@@ -76,7 +76,7 @@ class Tuning:
         start.
         """
         async with self._one_at_a_time:
-            await asyncio.to_thread(forget, self.loaded.paths.overrides_file, [INSTRUCTIONS_KEY])
+            await _unbroken(forget, self.loaded.paths.overrides_file, [INSTRUCTIONS_KEY])
             files = await asyncio.to_thread(self._load_again)
             configured = {INSTRUCTIONS_KEY: files.settings.session.instructions}
             await self._take_over(change(self.loaded, configured, files.sources[INSTRUCTIONS_KEY]))
@@ -85,6 +85,7 @@ class Tuning:
         """Apply and keep all of it. What a refusal leaves undone, and what nobody awaits any more, is taken back."""
         before = self.loaded
         changes = diff(before, after)
+        hung_up = False
         with ExitStack() as undo:
             if any(each.applied == "reconnect" for each in changes):
                 self._reconnect(after)
@@ -96,11 +97,13 @@ class Tuning:
                     apply(each.new)
                     undo.callback(apply, each.old)
             if kept:
-                await asyncio.to_thread(persist, after.paths.overrides_file, kept)
+                hung_up = await _unbroken(persist, after.paths.overrides_file, kept)
                 after = _said_by(after, kept, str(after.paths.overrides_file))
             undo.pop_all()
         self.loaded = after
         _log.info("configuration changed", keys=[each.key for each in changes])
+        if hung_up:
+            raise asyncio.CancelledError
         return Outcome(changes=changes, vad=vad)
 
     async def _tune(self, changes: list[Change], undo: ExitStack) -> Mapping[str, Any] | None:
@@ -124,6 +127,23 @@ class Tuning:
     def _undo_by(self, command: Command, undo: ExitStack) -> None:
         """Before the change itself is asked for: a client that hangs up while it waits does not stop the deed."""
         undo.callback(self._manager.post, command)
+
+
+async def _unbroken(write: Callable[..., None], *arguments: Any) -> bool:
+    """Write to the end; return whether whoever asked for it hung up meanwhile.
+
+    A thread cannot be cancelled; left alone it would overwrite what the next client keeps. So a write that was begun
+    counts, and what is in force must follow it.
+    """
+    writing = asyncio.ensure_future(asyncio.to_thread(write, *arguments))
+    hung_up = False
+    while not writing.done():
+        try:
+            await asyncio.wait([writing])
+        except asyncio.CancelledError:
+            hung_up = True
+    writing.result()
+    return hung_up
 
 
 def _said_by(loaded: LoadedConfig, names: Mapping[str, Any], source: str) -> LoadedConfig:

@@ -26,6 +26,7 @@ ANSWER = "answer"
 QUIET = "quiet"
 TALK = "talk"
 SPEECH = "speech"
+SIGNS = "signs"
 
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
@@ -69,11 +70,12 @@ class Conversation:
         self._record: ConversationRecord | None = None
         self._opening: ev.StartConversation | None = None
         self._ready = False
-        self._started_at_s = self._now_s = 0.0
+        self._started_at_s = self._now_s = self._sign_at_s = 0.0
         self._tokens = 0
         self._input_ended = False
         self._timers = Timers()
-        self._microphone_open = self._input_held = False
+        self._microphone_open = False
+        self._input_held = policy.hold_input != "never"
         self.state = State.OFF
 
     def snapshot(self) -> Snapshot:
@@ -113,6 +115,8 @@ class Conversation:
             return [refusal]
         self._now_s = now_s
         kind = type(event)
+        if kind in Dialogue.SIGNS:
+            self._sign_at_s = now_s
         said = kind in Dialogue.HANDLES
         effects = self._dialogue.handle(event) if said else self._HANDLERS[kind](self, event)
         return effects + self._settle(cell)
@@ -227,7 +231,7 @@ class Conversation:
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
 
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
-        if event.name in (ANSWER, QUIET, TALK, SPEECH):
+        if event.name in (ANSWER, QUIET, TALK, SPEECH, SIGNS):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
@@ -240,8 +244,10 @@ class Conversation:
             return self._desk.let_go(self._dialogue, self._now_s)
         if name == SPEECH:
             return self._dialogue.end_of_speech(service_answers=False)
+        if name == SIGNS and self._now_s - self._sign_at_s < self._policy.signs_within_s:
+            return []  # something came meanwhile: the timer is set anew
         told = fx.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
-        return [told, *self._dialogue.responses.give_up()]
+        return [told, *self._dialogue.give_up()]
 
     # After every event.
 
@@ -275,8 +281,9 @@ class Conversation:
         if microphone != self._microphone_open:
             self._microphone_open = microphone
             effects.append(fx.OpenMicrophone(open=microphone))
-        answering = self.state in (State.CONNECTING, State.THINKING, State.SPEAKING)
-        hold = self._policy.hold_input_while_answering and answering
+        unheard = self._policy.hold_input != "never" and self.state in (State.OFF, State.CONNECTING)
+        answering = self.state in (State.THINKING, State.SPEAKING)
+        hold = unheard or (self._policy.hold_input == "while_answering" and answering)
         if hold != self._input_held:
             self._input_held = hold
             effects.append(fx.HoldInput(hold=hold))
@@ -286,9 +293,11 @@ class Conversation:
         silence_s = self._standing.turn_detection.silence_duration_ms / 1000
         quiet = self._input_ended and self.state is State.LISTENING
         speaking = self._dialogue.visitor_speaks and not self._desk.talking
+        active = self._ready and self._dialogue.responses.active is not None
         due = self._ready and self._dialogue.responses.awaited
         return [
             *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
+            *self._timers.keep(SIGNS, wanted=active, delay_s=self._policy.signs_within_s),
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
             *self._timers.keep(SPEECH, wanted=speaking, delay_s=self._policy.longest_speech_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),

@@ -221,6 +221,15 @@ class Dialogue:
 
     # When the session or the conversation goes.
 
+    def give_up(self) -> list[fx.Effect]:
+        """The answer, or its end, did not come in time: what came of it is all there is."""
+        return [*self._complete_active(), *self.responses.give_up()]
+
+    def _complete_active(self) -> list[fx.Effect]:
+        active = self.responses.active
+        released = [] if active is None else self.ledger.complete_response(active)
+        return [*released, *self._over()]
+
     def stop(self) -> list[fx.Effect]:
         """Silence, and keep for the history what is known to have been heard; the flush may still refine it."""
         nothing = _what_was_heard(None, [])
@@ -239,10 +248,7 @@ class Dialogue:
         self.visitor_speaks = False
         self._tools.forget()
         self._spoken.clear()
-        effects: list[fx.Effect] = []
-        if self.responses.active is not None:
-            effects += self.ledger.complete_response(self.responses.active)
-        return [*effects, *self._over(), *self.responses.forget(kind, message)]
+        return [*self._complete_active(), *self.responses.forget(kind, message)]
 
     def handle(self, event: ev.Event) -> list[fx.Effect]:
         """Take an event that is about nothing but what is said and what sounds (`HANDLES`)."""
@@ -265,6 +271,10 @@ class Dialogue:
         ev.PlayoutProgressed: progressed,
         ev.PlayoutIdle: idle,
     }
+    SIGNS: ClassVar[frozenset[type[ev.Event]]] = frozenset(
+        {ev.ResponseCreated, ev.OutputItemAdded, ev.AudioDelta, ev.AudioDone, ev.AssistantTextDelta, ev.FunctionCalled}
+    )
+    """What shows that an active response is being made."""
     HANDLES: ClassVar[frozenset[type[ev.Event]]] = frozenset(_HANDLERS)
 
 

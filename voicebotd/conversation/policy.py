@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from voicebotd.conversation.events import (
     BargeInMode,
     Speaker,
     TurnDetection,
 )
+
+HoldInput = Literal["never", "until_connected", "while_answering"]
+"""A microphone is never held. A file waits until it is heard; one that is sent faster than real time also waits for
+each answer, as a visitor would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +27,15 @@ class Policy:
     greeting: str = ""
     provider: str = ""
     source: str = "microphone"
-    hold_input_while_answering: bool = False
-    """A file that is sent faster than real time must wait for each answer, as a visitor would."""
+    hold_input: HoldInput = "never"
+    """When a file in the place of the microphone waits."""
 
     confirm_within_s: float = 5.0
     """How long a change may take to be confirmed; the service answers within one round trip."""
     answer_within_s: float = 8.0
     """After this long without `response.created` the answer that was due is given up."""
+    signs_within_s: float = 30.0
+    """An active response of which nothing came for this long is taken for over: its end may have been lost."""
     longest_talk_s: float = 60.0
     """Push to talk is let go after this long: whoever held the key may be gone, and nobody else could be heard."""
     longest_speech_s: float = 120.0

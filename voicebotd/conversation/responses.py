@@ -57,6 +57,7 @@ class Responses:
         self._requested_is_unwanted = False
         self._due_is_unwanted = False
         self._key_is_held = False
+        self._cancelling: str | None = None
         self._answering: Request | None = None
         """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
@@ -108,6 +109,7 @@ class Responses:
         tag = event.metadata.get(TAG)
         request = self._requested
         ours = request is not None and (tag == request.event_id or (tag is None and not self.due))
+        self._cancelling = None
         effects = _refuse(self._answering, "link.unavailable", "the service began another response")
         self.active, self._answering = event.response_id, None
         if request is None or not ours:
@@ -139,7 +141,10 @@ class Responses:
         return effects + self._advance()
 
     def failed(self, error: ServerError) -> list[Effect] | None:
-        """Deal with an error that our create caused; None if it was not about our create."""
+        """Deal with an error that our create or cancel caused; None if it was not about one."""
+        if error.code == NOTHING_TO_CANCEL and self._cancelling is not None and error.event_id == self._cancelling:
+            # The response is over, and its end was lost.
+            return self.give_up()
         request = self._requested
         if request is None or error.event_id != request.event_id:
             return None
@@ -159,14 +164,18 @@ class Responses:
             return []
         if self.active not in self._discarded:
             self._discarded.append(self.active)
-        return [CancelResponse(event_id=event_id, response_id=self.active)] if cancel else []
+        if not cancel:
+            return []
+        self._cancelling = event_id
+        return [CancelResponse(event_id=event_id, response_id=self.active)]
 
     def give_up(self) -> list[Effect]:
-        """`response.created` did not come in time: go on without it."""
-        self.due = False
-        request, self._requested = self._requested, None
-        self._requested_is_unwanted = False
-        return _refuse(request, "link.unavailable", "the service did not answer in time") + self._advance()
+        """What was to come did not come in time (`response.created`, or the end of the active one): go on without."""
+        self.due = self._due_is_unwanted = self._requested_is_unwanted = False
+        waiting = [self._answering, self._requested]
+        self.active = self._answering = self._requested = self._cancelling = None
+        refused = [_refuse(request, "link.unavailable", "the service did not answer in time") for request in waiting]
+        return [effect for effects in refused for effect in effects] + self._advance()
 
     def forget(self, kind: str, message: str) -> list[Effect]:
         """There is no session any more, or a person stopped everything: refuse whoever waits."""
@@ -174,7 +183,7 @@ class Responses:
         if self.active is not None:
             self._discarded.append(self.active)
         self._queue.clear()
-        self._answering = self._requested = self.active = None
+        self._answering = self._requested = self.active = self._cancelling = None
         self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
 
