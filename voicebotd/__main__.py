@@ -1,7 +1,5 @@
 """`python -m voicebotd`."""
 
-import sys
+from voicebotd.cli import entry
 
-from voicebotd.cli import main
-
-sys.exit(main())
+entry()

@@ -12,13 +12,13 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from voicebotd.control.contract_results import FileDocument
 
 
-LEAVE_S = 1.0
-"""After the daemon's own end; SIGTERM promises five seconds in all."""
-
-
 class Exit(IntEnum):
     """sysexits.h where it has a number; systemd must not restart on CONFIG."""
 
@@ -39,6 +35,14 @@ class Exit(IntEnum):
     FAILURE = 1
     USAGE = 2
     CONFIG = 78
+
+
+def entry() -> NoReturn:
+    """Be the program: everything is done when `main` returns, so no thread that hangs is waited for."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,17 +141,17 @@ def _check(loaded: LoadedConfig) -> int:
 async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.daemon import Daemon, rehearsal  # noqa: PLC0415
 
+    asyncio.get_running_loop().set_default_executor(_Impatient())
     async with rehearsal(loaded) as pointed:
         await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
-    _leave_soon(Exit.OK)
     return Exit.OK
 
 
-def _leave_soon(code: int) -> None:
-    """Everything is done. A name lookup that hangs cannot be cancelled, and asyncio and Python would wait for it."""
-    leaving = threading.Timer(LEAVE_S, os._exit, [code])
-    leaving.daemon = True
-    leaving.start()
+class _Impatient(ThreadPoolExecutor):
+    """Threads for what blocks. Waits for none of them at the end: a name lookup that hangs cannot be cancelled."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
