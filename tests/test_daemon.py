@@ -281,8 +281,9 @@ async def test_a_visitor_in_a_file_is_answered_into_a_file_and_remembered(start,
         turns = database.execute("SELECT role, heard_text, status FROM turns ORDER BY number").fetchall()
     database.close()
     assert turns == [("user", "Thank you.", "completed"), ("assistant", said["text"], "completed")]
-    loudest = np.abs(soundfile.read(heard, dtype="int16")[0]).max()
-    assert loudest > 1000, "the answer was written, to the last sample"
+    samples = soundfile.read(heard, dtype="int16")[0]
+    assert np.abs(samples).max() > 1000, "the answer was written"
+    assert len(samples) * 2 + 44 == heard.stat().st_size, "and the file was finished, not cut off"
 
 
 async def test_trouble_in_the_conversation_is_logged(start, log):
