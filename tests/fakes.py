@@ -72,6 +72,7 @@ class FakeLink:
         self.told = asyncio.Event()
         self.configured: list[Any] = []
         self.responses = 0
+        self.retries = 0
         self.view = ev.SessionView(instructions="", turn_detection=ev.TurnDetection())
         self.status = LinkStatus(
             state="off",
@@ -108,6 +109,9 @@ class FakeLink:
         return Health(
             ok=ok, state=self.status.state, reason="" if ok else self.status.last_error, hint=self.status.hint
         )
+
+    def retry_now(self) -> None:
+        self.retries += 1
 
     def reconfigure(self, endpoint: Any, session: Any) -> None:
         self.configured.append((endpoint, session))
@@ -199,6 +203,9 @@ class FakeAudio:
     def set_volume(self, percent: int) -> None:
         self.status = replace(self.status, volume_percent=percent)
 
+    def set_input_gain(self, db: float) -> None:
+        self.gain_db = db
+
     async def devices(self) -> list[DeviceInfo]:
         if isinstance(self.listing, AudioError):
             raise self.listing
@@ -289,7 +296,11 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         loaded,
         manager=manager,
         load_again=load,
-        live={"audio.volume_percent": audio.set_volume, "log.level": set_level},
+        live={
+            "audio.volume_percent": audio.set_volume,
+            "audio.input_gain_db": audio.set_input_gain,
+            "log.level": set_level,
+        },
         reconnect=lambda after: link.reconfigure(endpoint_of(after.settings), session_of(after)),
     )
     usual: dict[str, Any] = {

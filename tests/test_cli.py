@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 from importlib.metadata import version
 
 import pytest
 import structlog
 
-from voicebotd.cli import Exit, main
+from voicebotd.cli import Exit, entry, main
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage, Turn
 from voicebotd.control.listener import open_control_socket
 from voicebotd.errors import RealtimeError
@@ -87,12 +88,25 @@ def test_wrong_arguments_are_a_mistake_of_usage(capsys, argv):
 
 def test_all_that_is_wrong_with_the_configuration_is_listed(run, at_home):
     at_home.config_file.write_text("turn_detection: {threshold: 7}\nsesion: {voice: marin}\n")
-    code, out, err = run("--set", "log.level=loud", "--set", "nonsense")
+    code, out, err = run("--set", "log.level=loud", "--set", "nonsense=1")
     assert (code, out) == (Exit.CONFIG, "")
     assert Exit.CONFIG == 78
     assert all(line.startswith("voicebotd: ") for line in lines(err))
     for word in ("turn_detection.threshold: 7", "session", "log.level", "nonsense", str(at_home.config_file)):
         assert word in err
+
+
+def test_a_set_without_a_value_is_usage(run, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("--set", "nonsense")
+    assert stopped.value.code == Exit.USAGE
+
+
+def test_check_names_a_missing_key_beside_a_bad_configuration(run):
+    code, _, err = run("--check", "--set", "turn_detection.threshold=7")
+    assert code == Exit.CONFIG
+    assert "turn_detection.threshold" in err
+    assert "API key" in err
 
 
 def test_a_configuration_file_that_is_named_must_exist(run, tmp_path):
@@ -256,6 +270,33 @@ def test_a_signal_breaks_the_conversation_off_and_lets_it_end(run, visitor, hold
     code, out, err = run("--audio-file", visitor)
     assert (code, out, ended) == (Exit.FAILURE, "", ["well"])
     assert lines(err) == ["voicebotd: interrupted"]
+
+
+# The process.
+
+
+def test_the_program_leaves_with_the_exit_code_and_what_it_printed(capsys, monkeypatch):
+    left = []
+    monkeypatch.setattr("os._exit", lambda code: left.append((code, *capsys.readouterr())))
+    monkeypatch.setattr("sys.argv", ["voicebotd", "--check", "--rehearse"])
+    entry()
+    assert left == [(Exit.OK, "the configuration is good\n", "")]
+
+
+def test_a_thread_that_hangs_is_not_waited_for(run, monkeypatch):
+    hanging, hung = threading.Event(), []
+
+    class Daemon:
+        def __init__(self, *_, **__):
+            pass
+
+        async def run(self):
+            asyncio.get_running_loop().run_in_executor(None, lambda: hung.append(hanging.wait(10)))
+
+    monkeypatch.setattr("voicebotd.daemon.Daemon", Daemon)
+    assert run()[0] == Exit.OK
+    assert hung == [], "it hangs still"
+    hanging.set()
 
 
 # Whatever nobody expected.

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ import soundfile
 
 from voicebotd import daemon as module
 from voicebotd.audio.child import AudioProcess
+from voicebotd.config.catalogue import keys
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.daemon import Daemon, rehearsal
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
+from voicebotd.realtime.backoff import Backoff
 from voicebotd.rehearsal.server import RehearsalServer
+from voicebotd.system.logging import get_level
 from voicebotd.system.notify import Notifier
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("at_home", "log")]
@@ -286,10 +290,14 @@ async def test_a_visitor_in_a_file_is_answered_into_a_file_and_remembered(start,
     assert len(samples) * 2 + 44 == heard.stat().st_size, "and the file was finished, not cut off"
 
 
-async def test_trouble_in_the_conversation_is_logged(start, log):
+async def test_trouble_in_the_conversation_and_with_the_sound_is_logged(start, log):
     async with start(IDLE) as running:
         running.daemon._publish("error", {"code": "no_answer", "message": "the service did not answer in time"})
+        async with asyncio.timeout(DEADLINE_S):
+            while "sound is lost" not in log.getvalue():
+                await asyncio.sleep(0)
     assert "the service did not answer in time" in log.getvalue()
+    assert "no sound in this test" in log.getvalue()
 
 
 # A file that a client brings.
@@ -314,6 +322,37 @@ async def test_a_file_is_processed_as_configured_now_and_kept_in_the_history(sta
 
 
 # Reloading.
+
+
+async def test_each_key_that_is_said_to_be_live_is_carried_out_somewhere(at_home):
+    tuning = Daemon(at_home.load(*OFFLINE), load_again=at_home.load)._tuning
+    said = {name for name, key in keys().items() if key.applies == "live"}
+    asked = {name for name in said if name.startswith("turn_detection.")} | {"session.instructions"}
+    read_when_needed = {"audio_file.pace", "conversation.profile"}
+    assert said == asked | read_when_needed | set(tuning._live)
+
+
+async def test_sound_and_log_change_at_once(start):
+    async with start(IDLE) as running, running.client() as client:
+        values = {"audio.volume_percent": 40, "audio.input_gain_db": 3.0, "log.level": "error"}
+        await client.call("config.set", values=values)
+        options = running.daemon._stack.audio.options
+        assert (options.volume_percent, options.input_gain_db) == (40, 3.0)
+        assert get_level() == "error"
+
+
+async def test_another_address_is_tried_at_once(start, short_brain, monkeypatch):
+    monkeypatch.setattr("voicebotd.realtime.backoff.Backoff.decide", hourly(Backoff.decide))
+    async with RehearsalServer(brain=short_brain) as server, start() as running, running.client() as client:
+        await client.call("events.subscribe", topics=["link"])
+        await client.until_event("link", state="lost")
+        await client.call("config.set", values={"service.base_url": server.url})
+        await client.until_event("link", state="ready")
+
+
+def hourly(decide):
+    """The decision, but to wait for an hour."""
+    return lambda self, failure, chance: replace(decide(self, failure, chance), delay_s=3600.0)
 
 
 async def hang_up():

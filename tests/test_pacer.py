@@ -59,6 +59,20 @@ async def test_it_also_waits_for_the_answer() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_link_that_catches_up_does_not_end_the_wait_for_an_answer() -> None:
+    line = Line()
+    pacer = Pacer(line, line)
+    line.backlog_ms = BACKLOG_LIMIT_MS + 1
+    pacer.sent()
+    pacer.hold_input(True)
+    line.backlog_ms = 0
+    async with asyncio.timeout(5):
+        while len(line.holds) < 3:
+            await asyncio.sleep(0)
+    assert line.holds == [True, True, True]
+
+
+@pytest.mark.asyncio
 async def test_everything_else_goes_through() -> None:
     line = Line()
     pacer = Pacer(line, line)

@@ -16,7 +16,8 @@ from voicebotd.realtime.dialects import DIALECTS, KEY_SOURCES
 
 def problems(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
     """Return everything that would keep the daemon from working as configured."""
-    return [*_service(loaded), *_key(loaded, environ, cwd), *_directories(loaded)]
+    key = key_problems(loaded.settings.service.provider, environ, cwd)
+    return [*_service(loaded), *key, *_directories(loaded)]
 
 
 def _service(loaded: LoadedConfig) -> list[Problem]:
@@ -29,12 +30,13 @@ def _service(loaded: LoadedConfig) -> list[Problem]:
     return []
 
 
-def _key(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
+def key_problems(provider: str, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
+    """Return what is wrong with the key that `provider` wants."""
     try:
         found = find_api_key(environ, cwd)
     except ConfigError as error:
         return error.problems
-    if found is None and DIALECTS[loaded.settings.service.provider].key == "required":
+    if found is None and DIALECTS[provider].key == "required":
         return [Problem(key="API key", message="there is none", hint=f"put one in {KEY_SOURCES}")]
     return []
 

@@ -12,13 +12,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 
@@ -47,7 +47,6 @@ def entry() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon can reload; by default it would end us
     arguments = _arguments(argv)
     try:
         return _run(arguments)
@@ -71,13 +70,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     secrets = _secrets()
     logging.setup(level="warning", secrets=secrets)  # until the configuration says how
-    loaded = _load(arguments)
     if arguments.check:
-        return _check(loaded)
+        return _check(arguments)
+    if arguments.audio_file is None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon can reload; by default it would end us
+    loaded = _load(arguments)
     logging.setup(level=loaded.settings.log.level, format=loaded.settings.log.format, secrets=secrets)
     if arguments.audio_file is not None:
-        return asyncio.run(_process(loaded, arguments))
-    return asyncio.run(_serve(loaded, arguments))
+        return asyncio.run(_impatiently(_process(loaded, arguments)))
+    return asyncio.run(_impatiently(_serve(loaded, arguments)))
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -85,6 +86,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.audio_file is None and (arguments.output is not None or arguments.json):
         parser.error("--output and --json are for --audio-file")
+    for word in arguments.set:
+        if "=" not in word:
+            parser.error(f"--set {word}: KEY=VALUE is needed")
     return arguments
 
 
@@ -128,10 +132,14 @@ def _secrets() -> list[Secret]:
     return [key.secret] if key else []
 
 
-def _check(loaded: LoadedConfig) -> int:
-    from voicebotd.check import problems  # noqa: PLC0415
+def _check(arguments: argparse.Namespace) -> int:
+    from voicebotd.check import key_problems, problems  # noqa: PLC0415
 
-    found = problems(loaded, os.environ, Path.cwd())
+    try:
+        found = problems(_load(arguments), os.environ, Path.cwd())
+    except ConfigError as error:
+        provider = "rehearsal" if arguments.rehearse else "openai"
+        found = [*error.problems, *key_problems(provider, os.environ, Path.cwd())]
     if found:
         raise ConfigError(found)
     print("the configuration is good")  # noqa: T201
@@ -141,10 +149,14 @@ def _check(loaded: LoadedConfig) -> int:
 async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.daemon import Daemon, rehearsal  # noqa: PLC0415
 
-    asyncio.get_running_loop().set_default_executor(_Impatient())
     async with rehearsal(loaded) as pointed:
         await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
     return Exit.OK
+
+
+async def _impatiently(work: Coroutine[Any, Any, int]) -> int:
+    asyncio.get_running_loop().set_default_executor(_Impatient())
+    return await work
 
 
 class _Impatient(ThreadPoolExecutor):

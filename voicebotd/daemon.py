@@ -89,8 +89,12 @@ class Daemon:
             loaded,
             manager=self._stack.manager,
             load_again=load_again,
-            live={"audio.volume_percent": self._stack.audio.set_volume, "log.level": set_level},
-            reconnect=lambda after: self._stack.link.reconfigure(endpoint_of(after.settings), session_of(after)),
+            live={
+                "audio.volume_percent": self._stack.audio.set_volume,
+                "audio.input_gain_db": self._stack.audio.set_input_gain,
+                "log.level": set_level,
+            },
+            reconnect=self._reconfigure,
         )
         self._box = Box(
             manager=self._stack.manager,
@@ -279,7 +283,12 @@ class Daemon:
             os.kill(os.getpid(), number)
         self._stop.set()
 
+    def _reconfigure(self, after: LoadedConfig) -> None:
+        self._stack.link.reconfigure(endpoint_of(after.settings), session_of(after))
+        self._stack.link.retry_now()
+
     async def _reload(self) -> None:
+        self._stack.link.retry_now()  # also for a new key, which is not part of the configuration
         try:
             await self._tuning.reload()
         except (ConfigError, CommandRefusedError) as error:

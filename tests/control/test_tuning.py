@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from voicebotd.config.catalogue import keys
+from voicebotd.control import tuning
 from voicebotd.errors import CommandRefusedError, ConfigError
 
 pytestmark = pytest.mark.asyncio
@@ -37,13 +37,6 @@ ALL = {THRESHOLD: 0.7, INSTRUCTIONS: "Bark.", "audio.volume_percent": 50, "sessi
 
 
 # What a change reaches.
-
-
-async def test_each_key_that_is_said_to_be_live_is_carried_out_somewhere(open_box):
-    async with open_box() as box:
-        live = {name for name, key in keys().items() if key.applies == "live"}
-        known = {name for name in live if name.startswith("turn_detection.")} | {INSTRUCTIONS} | set(box.tuning._live)
-    assert live - known == {"conversation.profile", "audio_file.pace"}, LATER
 
 
 async def test_turn_detection_reaches_the_running_session(open_box):
@@ -220,6 +213,28 @@ async def test_a_change_that_nobody_awaits_any_more_is_taken_back(open_box, dire
         assert untouched(box)
     assert setting.cancelled()
     assert not directories.overrides.exists()
+
+
+async def test_a_change_that_was_being_kept_when_the_client_hung_up_counts(open_box, directories, monkeypatch):
+    writing, go_on = asyncio.Event(), threading.Event()
+    loop, persist = asyncio.get_running_loop(), tuning.persist
+
+    def slowly(path, values):
+        loop.call_soon_threadsafe(writing.set)
+        assert go_on.wait(5)
+        persist(path, values)
+
+    monkeypatch.setattr(tuning, "persist", slowly)
+    async with open_box() as box:
+        setting = asyncio.create_task(box.tuning.set({THRESHOLD: 0.7}, persistent=True))
+        await asyncio.wait_for(writing.wait(), 5)
+        setting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.wait({setting}, timeout=5)
+        assert setting.cancelled()
+        assert threshold(box) == box.tuning.loaded.settings.turn_detection.threshold == 0.7
+    assert directories.load().settings.turn_detection.threshold == 0.7
 
 
 async def test_after_a_refusal_the_next_change_is_made(open_box):

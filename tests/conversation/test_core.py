@@ -222,6 +222,7 @@ def test_an_answer_that_does_not_come_is_given_up_and_told() -> None:
     assert fx.SetTimer(name="answer", delay_s=8.0) in effects
     given_up = box.do(ev.TimerFired(name="answer"))
     assert only(given_up, fx.Publish)[0].data["code"] == "no_answer"
+    assert box.core.snapshot().trouble == "the service did not answer in time"
     assert box.state is State.LISTENING
     assert box.do(ev.TimerFired(name="answer")) == [], "a timer that was cancelled meanwhile"
 
@@ -239,6 +240,16 @@ def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
     assert only(box.do(ev.TimerFired(name="signs")), fx.SetTimer) == [fx.SetTimer(name="signs", delay_s=30.0)]
     box.now_s += 31
     assert len(only(box.do(ev.TimerFired(name="signs")), fx.CreateResponse)) == 1
+
+
+def test_a_failed_answer_is_trouble_until_one_succeeds() -> None:
+    box = Box().live()
+    box.reply()
+    box.do(ev.ResponseDone(response_id="r1", status="failed", error_message="overloaded"))
+    assert box.core.snapshot().trouble == "the latest answer failed: overloaded"
+    box.reply("r2", "a2")
+    box.do(ev.ResponseDone(response_id="r2", status="completed"))
+    assert box.core.snapshot().trouble == ""
 
 
 def test_errors_are_matched_to_what_caused_them_and_the_rest_is_told() -> None:

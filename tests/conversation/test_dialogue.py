@@ -214,6 +214,16 @@ def test_calls_are_answered_after_the_response_and_the_model_goes_on() -> None:
     assert len(only(effects, fx.CreateResponse)) == 1
 
 
+def test_a_call_that_is_told_only_at_the_end_is_answered_and_one_told_twice_once() -> None:
+    talk = Talk()
+    talk.created()
+    call = ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}")
+    talk.handle(call)
+    late = ev.FunctionCalled(response_id="r1", item_id="f2", call_id="l", name="book", arguments="{}")
+    outputs = only(talk.done(calls=(call, late)), fx.CreateFunctionOutput)
+    assert [output.call_id for output in outputs] == ["k", "l"]
+
+
 def test_a_visitor_who_speaks_gets_an_answer_anyway_so_none_is_asked_for() -> None:
     talk = Talk()
     talk.created()

@@ -63,8 +63,10 @@ def test_completing_an_unknown_piece_does_nothing() -> None:
 def test_heard_never_goes_back_and_never_passes_received() -> None:
     ledger = Ledger()
     ledger.receive(delta("a", 100))
-    for ms in (30, 20, 500):
+    for ms in (30, 20):
         ledger.progressed(heard("a", ms))
+    assert ledger.pieces[0].heard_ms == 30
+    ledger.progressed(heard("a", 500))
     ledger.progressed(heard("unknown", 10))
     (piece,) = ledger.pieces
     assert (piece.heard_ms, piece.received_ms) == (100, 100)
@@ -139,6 +141,14 @@ def test_news_of_a_piece_that_was_cut_meanwhile_do_not_make_it_sound_again() -> 
     ledger.cut(1)
     ledger.progressed(heard("a", 10))
     assert not ledger.sounding
+
+
+def test_what_was_cut_is_told_in_playing_order() -> None:
+    ledger = Ledger()
+    ledger.receive(delta("later", 10, output_index=1))
+    ledger.receive(delta("earlier", 10, output_index=0))
+    ledger.cut(1)
+    assert [piece.item_id for piece in ledger.flushed(1, [])] == ["earlier", "later"]
 
 
 def test_a_cut_of_nothing_says_so_and_an_unknown_flush_is_harmless() -> None:

@@ -202,6 +202,26 @@ def test_a_cancel_that_finds_nothing_shows_that_the_response_is_over() -> None:
     assert creates(effects) == ["e2"]
 
 
+def test_a_cancel_that_crosses_the_end_of_its_response_hits_no_other() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    responses.discard(event_id="c", cancel=True)
+    responses.done(done("r1"), "")
+    responses.submit(Request(event_id="e2"))
+    assert responses.failed(ServerError(code=NOTHING_TO_CANCEL, message="", event_id="c")) is None
+    assert responses.awaited
+
+
+def test_an_answer_that_is_given_up_is_not_the_active_one() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", reply_to=1, wait=True))
+    responses.created(created("r1", "e1"))
+    responses.expect()
+    assert responses.give_up() == []
+    assert responses.active == "r1"
+
+
 def test_nothing_is_answered_while_the_talk_key_is_held() -> None:
     responses = Responses()
     responses.hold(by_key=True)

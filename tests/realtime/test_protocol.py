@@ -366,3 +366,15 @@ def test_no_frame_raises(frame: str | bytes) -> None:
 @given(half_right, known_types)
 def test_no_half_right_event_raises(message: dict[str, Any], name: str) -> None:
     assert isinstance(decode({**message, "type": name}), Event | SessionTold | NotNeeded | Nonsense)
+
+
+def test_calls_are_read_from_the_end_of_a_response_too_but_not_those_cut_short() -> None:
+    cut = {**CALL, "id": "item_cut", "status": "incomplete"}
+    done = {
+        "type": "response.done",
+        "response": {"id": "resp_1", "status": "completed", "output": [CALL, cut, MESSAGE, 7]},
+    }
+    decoded = decode(done)
+    assert isinstance(decoded, ResponseDone)
+    assert [call.item_id for call in decoded.calls] == [CALL["id"]]
+    assert decoded.calls[0].response_id == "resp_1"

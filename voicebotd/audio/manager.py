@@ -8,6 +8,7 @@ never blocks the event loop.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,6 +42,8 @@ from voicebotd.conversation.events import (
 from voicebotd.errors import AudioError
 from voicebotd.service import BaseService, Health
 
+LISTING_KEPT_S = 1.0
+"""How long a list of devices counts as new."""
 SELECT_DEADLINE_S = 5.0
 RETRY_HINT = "it is reopened by itself; if this stays, check the device and the sound server"
 
@@ -72,6 +75,9 @@ class AudioManager(BaseService):
         self._hold_input = False
         self._has_run = False
         self._selecting = asyncio.Lock()
+        self._listing = asyncio.Lock()
+        self._listed: list[DeviceInfo] = []
+        self._listed_at_s = -math.inf
         self._outcome: asyncio.Future[None] | None = None
 
     # Life.
@@ -239,8 +245,16 @@ class AudioManager(BaseService):
     # Devices.
 
     async def devices(self) -> list[DeviceInfo]:
-        """All sound devices. Takes 0.2 s; raises `AudioError` after 5 s or when PortAudio cannot say."""
-        return await list_devices()
+        """All sound devices. Takes 0.2 s; raises `AudioError` after 5 s or when PortAudio cannot say.
+
+        Those who ask together share one listing: each is a process, and many of them would starve the sound.
+        """
+        now_s = asyncio.get_running_loop().time
+        async with self._listing:
+            if now_s() - self._listed_at_s > LISTING_KEPT_S:
+                self._listed = await list_devices()
+                self._listed_at_s = now_s()
+            return list(self._listed)
 
     async def select(self, *, input_device: int | str | None = KEEP, output_device: int | str | None = KEEP) -> None:
         """Change to other devices (None: the default) and return when they run.

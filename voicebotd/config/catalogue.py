@@ -71,6 +71,9 @@ def unknown(name: str, source: str) -> Problem:
     """The complaint about a name that is no key: promised for later, or probably a typing error."""
     if any(name == later or name.startswith(later + ".") for later in LATER_KEYS):
         return Problem(key=name, message=NOT_AVAILABLE, source=source, hint="leave it out")
+    if name.endswith("api_key"):
+        hint = "put it in OPENAI_API_KEY, in the file that OPENAI_API_KEY_FILE names, or in a systemd credential"
+        return Problem(key=name, message="a key is never part of the configuration", source=source, hint=hint)
     nearest = _nearest(name)
     return Problem(key=name, message="unknown key", source=source, hint=f"did you mean {nearest}?" if nearest else "")
 

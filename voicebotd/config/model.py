@@ -195,7 +195,7 @@ class Audio(Section):
     headset; `auto` chooses."""
     volume_percent: int = _key(100, "live", ge=0, le=100, unit="%")
     """Loudness of the voice, as a share of what the service sends."""
-    input_gain_db: float = _key(0.0, "restart", ge=-40, le=40, unit="dB")
+    input_gain_db: float = _key(0.0, "live", ge=-40, le=40, unit="dB")
     """Amplification of the microphone before anything listens to it."""
 
 

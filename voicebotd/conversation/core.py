@@ -56,6 +56,8 @@ class Snapshot:
     confirmed: dict[str, Any] | None
     talking: bool
     tokens: int
+    trouble: str
+    """Why the latest answer failed; empty after one that did not."""
 
 
 class Conversation:
@@ -72,6 +74,7 @@ class Conversation:
         self._ready = False
         self._started_at_s = self._now_s = self._sign_at_s = 0.0
         self._tokens = 0
+        self._trouble = ""
         self._input_ended = False
         self._timers = Timers()
         self._microphone_open = False
@@ -90,6 +93,7 @@ class Conversation:
             confirmed=self._standing.effective_turn_detection if self._standing.confirmed else None,
             talking=self._desk.talking,
             tokens=self._tokens,
+            trouble=self._trouble,
         )
 
     def handle(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
@@ -216,6 +220,10 @@ class Conversation:
 
     def _response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
         effects = self._dialogue.response_done(event)
+        if event.status == "failed":
+            self._trouble = f"the latest answer failed: {event.error_message or event.error_code or event.reason}"
+        elif event.status == "completed":
+            self._trouble = ""
         if event.usage is not None:
             self._tokens += event.usage.total
             totals = {"tokens": event.usage.total, "conversation_tokens": self._tokens}
@@ -246,8 +254,9 @@ class Conversation:
             return self._dialogue.end_of_speech(service_answers=False)
         if name == SIGNS and self._now_s - self._sign_at_s < self._policy.signs_within_s:
             return []  # something came meanwhile: the timer is set anew
+        self._trouble = "the service did not answer in time"
         told = fx.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
-        return [told, *self._dialogue.give_up()]
+        return [told, *(self._dialogue.give_up() if name == SIGNS else self._dialogue.responses.give_up())]
 
     # After every event.
 

@@ -131,7 +131,8 @@ class Dialogue:
 
     def response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
         """Read the status, answer the calls, let the next response go ahead."""
-        effects: list[fx.Effect] = [*self.ledger.complete_response(event.response_id)]
+        called = [effect for call in event.calls for effect in self.function_called(call)]
+        effects: list[fx.Effect] = [*self.ledger.complete_response(event.response_id), *called]
         items = self._spoken.pop(event.response_id, [])
         text = " ".join(self.turns.text_of(item) for item in items)
         silent = [item for item in items if not self.ledger.holds(item)]
@@ -222,8 +223,8 @@ class Dialogue:
     # When the session or the conversation goes.
 
     def give_up(self) -> list[fx.Effect]:
-        """The answer, or its end, did not come in time: what came of it is all there is."""
-        return [*self._complete_active(), *self.responses.give_up()]
+        """The end of an answer did not come in time: what came of it is all there is."""
+        return [*self._complete_active(), *self.responses.give_up_active()]
 
     def _complete_active(self) -> list[fx.Effect]:
         active = self.responses.active

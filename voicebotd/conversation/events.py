@@ -240,7 +240,10 @@ class FunctionCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseDone(Event):
-    """Always the last event of a response. `error_code` is set where status is failed."""
+    """Always the last event of a response. `error_code` is set where status is failed.
+
+    `calls`: the complete function calls of its output, for services that tell them nowhere else (realtime.md §6).
+    """
 
     response_id: str
     status: ResponseStatus
@@ -248,6 +251,7 @@ class ResponseDone(Event):
     error_code: str = ""
     error_message: str = ""
     usage: Usage | None = None
+    calls: tuple[FunctionCalled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

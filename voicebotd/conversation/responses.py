@@ -132,7 +132,7 @@ class Responses:
             self.due = False
         elif event.response_id != self.active:
             return []
-        self.active = None
+        self.active = self._cancelling = None
         request, self._answering = self._answering, None
         effects: list[Effect] = []
         if request is not None and request.reply_to is not None:
@@ -144,7 +144,7 @@ class Responses:
         """Deal with an error that our create or cancel caused; None if it was not about one."""
         if error.code == NOTHING_TO_CANCEL and self._cancelling is not None and error.event_id == self._cancelling:
             # The response is over, and its end was lost.
-            return self.give_up()
+            return self.give_up_active()
         request = self._requested
         if request is None or error.event_id != request.event_id:
             return None
@@ -170,12 +170,16 @@ class Responses:
         return [CancelResponse(event_id=event_id, response_id=self.active)]
 
     def give_up(self) -> list[Effect]:
-        """What was to come did not come in time (`response.created`, or the end of the active one): go on without."""
+        """`response.created` did not come in time: go on without."""
         self.due = self._due_is_unwanted = self._requested_is_unwanted = False
-        waiting = [self._answering, self._requested]
-        self.active = self._answering = self._requested = self._cancelling = None
-        refused = [_refuse(request, "link.unavailable", "the service did not answer in time") for request in waiting]
-        return [effect for effects in refused for effect in effects] + self._advance()
+        request, self._requested = self._requested, None
+        return _refuse(request, "link.unavailable", "the service did not answer in time") + self._advance()
+
+    def give_up_active(self) -> list[Effect]:
+        """The end of the active response did not come in time, or was lost: go on without."""
+        request, self._answering = self._answering, None
+        self.active = self._cancelling = None
+        return _refuse(request, "link.unavailable", "the end of the response was lost") + self._advance()
 
     def forget(self, kind: str, message: str) -> list[Effect]:
         """There is no session any more, or a person stopped everything: refuse whoever waits."""

@@ -146,7 +146,12 @@ class Standing:
             return [Publish(topic="error", data=data)]
         self.wanted = _undone(self.wanted, change)
         undo = self._update(f"{change.update.event_id}-undo", turn_detection=change.update.turn_detection is not None)
-        refusal = Refuse(request_id=change.request_id, kind="config.invalid", message=error.message)
+        refusal = Refuse(
+            request_id=change.request_id,
+            kind="config.invalid",
+            message=f"the service refuses the change: {error.message}",
+            hint=f"it names {error.param}" if error.param else "",
+        )
         return [CancelTimer(name=change.timer), *self._send_unasked(undo), refusal]
 
     def overdue(self, timer: str) -> list[Effect]:

@@ -187,13 +187,19 @@ def _output_item_added(message: JsonObject) -> Decoded:
 
 
 def _output_item_done(message: JsonObject) -> Decoded:
-    """Function calls come from here only, so that each is run once (realtime.md §3.4 D)."""
+    """A function call is complete here; `function_call_arguments.done` would only say it twice (realtime.md §3.4 D)."""
     item = nested(message, "item")
-    # An item that a cancel cut short has half its arguments.
-    if item.get("type") != "function_call" or item.get("status") == "incomplete":
-        return NotNeeded()
+    return _call(item, identifier(message, "response_id")) if _is_call(item) else NotNeeded()
+
+
+def _is_call(item: JsonObject) -> bool:
+    """An item that a cancel cut short has half its arguments."""
+    return item.get("type") == "function_call" and item.get("status") != "incomplete"
+
+
+def _call(item: JsonObject, response_id: str) -> FunctionCalled:
     return FunctionCalled(
-        response_id=identifier(message, "response_id"),
+        response_id=response_id,
         item_id=identifier(item, "id"),
         call_id=identifier(item, "call_id"),
         name=identifier(item, "name"),
@@ -250,13 +256,17 @@ def _response_done(message: JsonObject) -> Decoded:
     error = optional_nested(details, "error")
     told = optional_text(response, "status")
     known = told in get_args(ResponseStatus)
+    response_id = identifier(response, "id")
+    output = response.get("output")
+    items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
     return ResponseDone(
-        response_id=identifier(response, "id"),
+        response_id=response_id,
         status=cast("ResponseStatus", told) if known else "incomplete",
         reason=optional_text(details, "reason") if known else f"unknown status {told}".rstrip(),
         error_code=optional_text(error, "code") or optional_text(error, "type"),
         error_message=optional_text(error, "message"),
         usage=_usage(response),
+        calls=tuple(_call(item, response_id) for item in items if _is_call(item)),
     )
 
 

@@ -116,6 +116,17 @@ async def test_several_ills_are_all_told_the_hints_in_their_order(open_box):
     assert status["health"]["history"]["state"] == "not_saving"
 
 
+async def test_an_answer_that_failed_is_told_until_one_succeeds(open_box, fakes):
+    async with open_box() as box:
+        await box.start()
+        failed = {"response_id": "r", "status": "failed", "error_code": "server_error", "error_message": "out of order"}
+        box.manager.post(fakes.ev.ResponseDone(**failed))
+        await box.until(lambda: box.manager.snapshot().trouble)
+        assert "out of order" in (await box.call("status.get"))["reason"]
+        await box.call("response.request", output="text", wait=True)
+        assert (await box.call("status.get"))["reason"] == ""
+
+
 async def test_a_muted_microphone_does_not_listen(open_box):
     async with open_box() as box:
         await box.start()
@@ -128,8 +139,11 @@ async def test_a_muted_microphone_does_not_listen(open_box):
 
 async def test_a_microphone_of_nothing_but_zeros_does_not_hear(open_box):
     async with open_box() as box:
+        await box.start()
         box.audio.status = replace(box.audio.status, input_level_dbfs=-120.0)
-        assert not (await box.call("status.get"))["hears"]
+        status = await box.call("status.get")
+    assert not status["hears"]
+    assert ["silence" in hint for hint in status["hints"]] == [True]
 
 
 async def test_at_volume_0_nobody_hears_it(open_box):

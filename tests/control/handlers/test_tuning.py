@@ -193,7 +193,7 @@ async def test_a_refusal_of_the_service_is_its_own_words_and_keeps_nothing(open_
             await box.call("vad.set", threshold=0.7, persist=True)
         assert (await box.call("vad.get"))["requested"]["threshold"] == 0.85
     assert refused.value.kind == "config.invalid"
-    assert refused.value.message == "threshold is not for you"
+    assert refused.value.message == "the service refuses the change: threshold is not for you"
     assert not directories.overrides.exists()
 
 
@@ -285,6 +285,12 @@ async def test_a_reload_tells_what_has_changed_in_the_files(open_box, directorie
         assert (await box.call("config.reload"))["values"] == {}
     source = str(directories.config_file)
     assert told["values"] == {"turn_detection.threshold": {"value": 0.6, "source": source, "applied": "live"}}
+
+
+async def test_a_reload_tries_the_link_again_at_once_because_a_new_key_is_in_no_file_of_the_configuration(open_box):
+    async with open_box() as box:
+        await box.call("config.reload")
+        assert box.link.retries == 1
 
 
 async def test_a_reload_of_bad_files_says_all_and_changes_nothing(open_box, fakes, directories):

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from rig.waiting import SCALE, wait_for
 
 SCRIPT = Path(__file__).resolve().parent.parent / "virtual-audio.sh"
 RECORD_LATENCY_MS = 5
+PLAY_LATENCY_MS = 50
+PRIORITY = 20
 
 
 class Ear:
@@ -124,7 +126,12 @@ class VirtualCard:
         assert done.returncode == 0, f"virtual-audio.sh {verb}: {done.stdout}{done.stderr}"
 
     def start(self) -> None:
+        """Start it, before everything else that runs: a real card has its own clock, which no busy machine slows."""
         self._do("start")
+        pid = int((self.directory / "pulse" / "pid").read_text())
+        with suppress(PermissionError):  # without the right to, a busy machine damages the sound
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(PRIORITY))
 
     def stop(self) -> None:
         self._do("stop")
@@ -155,7 +162,7 @@ class VirtualCard:
         """Begin to speak into the microphone (or the loudspeaker); the process ends when the last sample was heard."""
         path = write_wav(self.directory / f"said-{len(self._speaking)}.wav", samples)
         speaking = subprocess.Popen(
-            ["paplay", f"--device={into}", "--latency-msec=20", str(path)],
+            ["paplay", f"--device={into}", f"--latency-msec={PLAY_LATENCY_MS}", str(path)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -44,7 +44,7 @@ def describe(box: Box) -> Status:
     live = snapshot.state in LIVE
     return Status(
         state=str(snapshot.state),
-        reason="; ".join(one.reason for one in sick if one.reason),
+        reason="; ".join(why for why in (*(one.reason for one in sick), snapshot.trouble) if why),
         uptime_s=round(time.monotonic() - box.started_at_s, 1),
         conversation=_conversation(snapshot),
         link=_link(box),
