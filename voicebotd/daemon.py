@@ -288,9 +288,9 @@ class Daemon:
         self._stack.link.retry_now()
 
     async def _reload(self) -> None:
-        self._stack.link.retry_now()  # also for a new key, which is not part of the configuration
         try:
             await self._tuning.reload()
+            self._stack.link.retry_now()  # also for a new key, which is not part of the configuration
         except (ConfigError, CommandRefusedError) as error:
             log.error("the configuration was not reloaded, the old one stays", reason=error.message)  # noqa: TRY400
 

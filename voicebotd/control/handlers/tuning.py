@@ -121,8 +121,9 @@ def _config(box: Box) -> dict[str, Handler]:
         return _changed((await box.tune(params.values, persistent=params.persist)).changes)
 
     async def reload(_params: NoParams, _caller: Caller) -> Config:
+        outcome = await box.refusing(box.tuning.reload())
         box.link.retry_now()  # also for a new key, which is not part of the configuration
-        return _changed((await box.refusing(box.tuning.reload())).changes)
+        return _changed(outcome.changes)
 
     return {"config.get": get, "config.set": set_, "config.reload": reload}
 
