@@ -214,8 +214,9 @@ async def test_ready_is_said_when_the_socket_takes_clients_and_stopping_is_the_l
 
 
 async def test_the_service_manager_is_told_why_it_is_not_well(start, manager):
-    async with start() as running, running.client() as client:
+    async with start(IDLE) as running, running.client() as client:
         await client.call("events.subscribe", topics=["link"])
+        await client.call("conversation.start")
         await client.until_event("link", state="lost")
         told = manager()
     assert any(message.startswith("STATUS=connecting: ") and "refused" in message for message in told)
@@ -343,8 +344,9 @@ async def test_sound_and_log_change_at_once(start):
 
 async def test_another_address_is_tried_at_once(start, short_brain, monkeypatch):
     monkeypatch.setattr("voicebotd.realtime.backoff.Backoff.decide", hourly(Backoff.decide))
-    async with RehearsalServer(brain=short_brain) as server, start() as running, running.client() as client:
+    async with RehearsalServer(brain=short_brain) as server, start(IDLE) as running, running.client() as client:
         await client.call("events.subscribe", topics=["link"])
+        await client.call("conversation.start")
         await client.until_event("link", state="lost")
         await client.call("config.set", values={"service.base_url": server.url})
         await client.until_event("link", state="ready")

@@ -1,6 +1,17 @@
 import pytest
 
-from voicebotd.config.catalogue import applies, check, describe, flatten, keys, sections, show, unknown
+from voicebotd.config.catalogue import (
+    applies,
+    asks_for_nothing,
+    check,
+    describe,
+    flatten,
+    is_later_section,
+    keys,
+    sections,
+    show,
+    unknown,
+)
 from voicebotd.config.model import Settings
 
 
@@ -115,3 +126,16 @@ def test_a_key_like_no_other_gets_no_guess():
 def test_a_value_is_shown_short_and_without_secrets():
     assert show("x" * 100) == "'" + "x" * 59 + "…"
     assert show("sk-abcdef0123456789") == "'***'"
+
+
+def test_a_key_for_the_service_has_no_place_in_a_file() -> None:
+    assert "OPENAI_API_KEY" in unknown("service.api_key", "f").hint
+
+
+def test_only_the_values_that_mean_nothing_ask_for_nothing() -> None:
+    assert asks_for_nothing("budget.daily_usd", None)
+    assert not asks_for_nothing("budget.daily_usd", 5)
+    assert not asks_for_nothing("nonsense", None)
+    assert is_later_section("budget")
+    assert not is_later_section("service.dialect")
+    assert not is_later_section("audio")

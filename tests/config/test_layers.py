@@ -203,3 +203,21 @@ def test_the_file_back_end_needs_a_file(device):
 def test_the_file_back_end_with_a_file_is_well():
     layer = ly.values_layer({"audio.backend": "file", "audio.input_device": "/x.wav"}, "f")
     assert ly.resolve([layer]).settings.audio.backend == "file"
+
+
+def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
+    tree = {
+        "service": {"dialect": "auto"},
+        "tools": {"directory": None, "modules": []},
+        "budget": {"daily_usd": None},
+        "history": {"recordings": False},
+    }
+    assert ly.document_layer(tree, "f") == ly.Layer(is_file=True)
+    assert ly.values_layer({"budget.session_usd": None}, "rpc").problems == ()
+
+
+def test_a_later_key_that_asks_for_something_is_named() -> None:
+    tree = {"budget": {"daily_usd": 5, "session_usd": None}, "tools": 7}
+    layer = ly.document_layer(tree, "f")
+    assert [problem.key for problem in layer.problems] == ["budget.daily_usd", "tools"]
+    assert all("not available" in problem.message for problem in layer.problems)

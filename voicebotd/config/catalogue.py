@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from voicebotd.config.credentials import redact
-from voicebotd.config.model import LATER_KEYS, LATER_VALUES, Applies, Settings
+from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, LATER_VALUES, Applies, Settings
 from voicebotd.errors import Problem
 
 NOT_AVAILABLE = "not available in this version"
@@ -65,6 +65,16 @@ def flatten(settings: Settings) -> dict[str, Any]:
     """Every key's value under its dotted name, as JSON types (`control.mode` is "0660")."""
     tree = settings.model_dump(mode="json")
     return {name: _at(tree, name) for name in keys()}
+
+
+def asks_for_nothing(name: str, value: object) -> bool:
+    """Whether this is a key of a later version with the value that leaving it out would mean."""
+    return name in LATER_DEFAULTS and value == LATER_DEFAULTS[name]
+
+
+def is_later_section(name: str) -> bool:
+    """Whether all keys below this name are of a later version."""
+    return name in LATER_KEYS and any(known.startswith(f"{name}.") for known in LATER_DEFAULTS)
 
 
 def unknown(name: str, source: str) -> Problem:

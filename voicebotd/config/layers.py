@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
-from voicebotd.config.catalogue import check, keys, sections, show, unknown
+from voicebotd.config.catalogue import asks_for_nothing, check, is_later_section, keys, sections, show, unknown
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import FILE_PREFIX, Settings, file_mapping
 from voicebotd.errors import ConfigError, Problem
@@ -208,7 +208,7 @@ def _layer(assignments: Iterable[Assignment]) -> Layer:
             known.append(each)
         elif each.name in sections():
             problems.append(_is_section(each.name, each.value, each.source))
-        else:
+        elif not asks_for_nothing(each.name, each.value):
             problems.append(unknown(each.name, each.source))
     return Layer(assignments=tuple(known), problems=tuple(problems))
 
@@ -220,6 +220,10 @@ def _flatten(
         name = f"{prefix}{part}"
         if name in keys():
             assignments.append(Assignment(name=name, value=value, source=source))
+        elif is_later_section(name) and isinstance(value, Mapping):
+            _flatten(value, f"{name}.", source, assignments, problems)
+        elif asks_for_nothing(name, value):
+            continue
         elif name not in sections():
             # Named once, however much is below it.
             problems.append(unknown(name, source))

@@ -274,6 +274,18 @@ LATER_KEYS = (
 )
 """Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
 
+LATER_DEFAULTS: dict[str, Any] = {
+    "service.dialect": "auto",
+    "session.tool_choice": "auto",
+    "conversation.idle_hangup_s": None,
+    "tools.directory": None,
+    "tools.modules": [],
+    "history.recordings": False,
+    "budget.daily_usd": None,
+    "budget.session_usd": None,
+}
+"""Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""
+
 LATER_VALUES: dict[str, tuple[str, ...]] = {
     "service.provider": ("azure",),
     "turn_detection.type": ("local",),
