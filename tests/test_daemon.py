@@ -18,7 +18,7 @@ from voicebotd.audio.child import AudioProcess
 from voicebotd.config.catalogue import keys
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
 from voicebotd.conversation.records import ConversationRecord
-from voicebotd.daemon import Daemon, rehearsal
+from voicebotd.daemon import Daemon
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 from voicebotd.realtime.backoff import Backoff
 from voicebotd.rehearsal.server import RehearsalServer
@@ -458,27 +458,3 @@ async def test_a_part_that_fails_ends_the_daemon_with_the_reason(at_home, silenc
 
 async def broken():
     raise ZeroDivisionError
-
-
-# The rehearsal.
-
-
-async def test_a_rehearsal_points_every_configuration_to_the_built_in_server(at_home):
-    loaded = at_home.load("service.provider=rehearsal")
-    async with rehearsal(loaded) as pointed:
-        now, later = pointed(loaded), pointed(at_home.load("service.provider=rehearsal", "session.voice=cedar"))
-        host, _, port = now.settings.service.base_url.removeprefix("ws://").partition("/")[0].partition(":")
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.close()
-    assert now.settings.service.base_url == later.settings.service.base_url
-    assert later.settings.session.voice == "cedar"
-    assert now.sources["service.base_url"] == "--rehearse"
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection(host, int(port))
-
-
-@pytest.mark.parametrize("words", [OFFLINE, ("service.provider=openai",)])
-async def test_a_server_that_is_named_is_used(at_home, words):
-    loaded = at_home.load(*words)
-    async with rehearsal(loaded) as pointed:
-        assert pointed(loaded) is loaded

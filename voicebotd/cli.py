@@ -147,7 +147,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
-    from voicebotd.daemon import Daemon, rehearsal  # noqa: PLC0415
+    from voicebotd.daemon import Daemon  # noqa: PLC0415
+    from voicebotd.rehearsing import rehearsal  # noqa: PLC0415
 
     async with rehearsal(loaded) as pointed:
         await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
@@ -168,8 +169,8 @@ class _Impatient(ThreadPoolExecutor):
 
 async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.audio.input_file import probe  # noqa: PLC0415
-    from voicebotd.daemon import rehearsal  # noqa: PLC0415
     from voicebotd.file_conversation import hold  # noqa: PLC0415
+    from voicebotd.rehearsing import rehearsal  # noqa: PLC0415
 
     task = asyncio.current_task()
     assert task is not None

@@ -18,13 +18,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import structlog
 
 from voicebotd import file_conversation
 from voicebotd.assembly import audio_options_of, build, endpoint_of, rung_of, session_of
-from voicebotd.config.load import LoadedConfig, change
+from voicebotd.config.load import LoadedConfig
 from voicebotd.config.paths import database_path, socket_path
 from voicebotd.control.contract_results import FileDocument
 from voicebotd.control.dispatcher import Dispatcher
@@ -43,7 +42,6 @@ from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
-from voicebotd.realtime.dialects import is_loopback
 from voicebotd.service import Health
 from voicebotd.store.conversations import ConversationRepository, TurnRepository
 from voicebotd.store.database import Database
@@ -293,21 +291,3 @@ class Daemon:
             self._stack.link.retry_now()  # also for a new key, which is not part of the configuration
         except (ConfigError, CommandRefusedError) as error:
             log.error("the configuration was not reloaded, the old one stays", reason=error.message)  # noqa: TRY400
-
-
-@asynccontextmanager
-async def rehearsal(loaded: LoadedConfig) -> AsyncIterator[Callable[[LoadedConfig], LoadedConfig]]:
-    """Where the provider is the rehearsal and no server of it is named, run the built-in one as long as this lasts.
-
-    Yields what makes a configuration, now and at each reload, point to it.
-    """
-    settings = loaded.settings
-    if settings.service.provider != "rehearsal" or is_loopback(urlsplit(settings.service.base_url).hostname or ""):
-        yield lambda config: config
-        return
-    # Imported only here: a box that talks to the cloud pays nothing for the speech model.
-    from voicebotd.rehearsal.server import RehearsalServer, script_brain  # noqa: PLC0415
-
-    async with RehearsalServer(brain=script_brain()) as server:
-        log.info("rehearsing", url=server.url)
-        yield lambda config: change(config, {"service.base_url": server.url}, "--rehearse")
