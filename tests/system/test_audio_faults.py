@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from rig import speech
@@ -174,3 +175,18 @@ def test_an_answer_survives_kill_9_of_the_sound_server(
         with card.listening() as ear:
             assert ear.wait_for_sound(RECOVERY_S + 1) - back_s < RECOVERY_S
         assert daemon.status()["state"] == "speaking"
+
+
+def test_the_audio_process_survives_the_garbage_collector(
+    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard, tmp_path: Path
+) -> None:
+    """PortAudio calls back into objects that only Python knows; a collector that runs all the time finds the lost."""
+    (tmp_path / "sitecustomize.py").write_text("import gc\ngc.set_threshold(1, 1, 1)\n", encoding="utf-8")
+    with run_daemon(server.url, env={"PYTHONPATH": str(tmp_path)}) as daemon, card.listening() as ear:
+        daemon.wait_until_linked()
+        daemon.rpc.call("message.send", text="What do you offer?")
+        began_s = ear.wait_for_sound(5)
+        ear.wait_until_recorded(began_s + 3.0)
+        status = daemon.status()
+        assert running(status)
+        assert status["audio"]["respawns"] == 0
