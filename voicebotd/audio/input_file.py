@@ -40,7 +40,7 @@ class InputFile:
     """
 
     def __init__(self, input_: str | int, *, resume_frame: int = 0) -> None:
-        self.name = f"descriptor {input_}" if isinstance(input_, int) else input_
+        self.name = "the file" if isinstance(input_, int) else input_
         self._file = self._open(input_)
         self.facts = FileFacts(rate_hz=self._file.samplerate, channels=self._file.channels, frames=self._file.frames)
         if not self.facts.frames:
