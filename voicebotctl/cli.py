@@ -92,11 +92,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A reader that has seen enough (`| head`) ends us silently, as every tool of the system. Text that the
         # terminal's encoding lacks is shown as escapes instead of ending us with an error.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPIPE])  # a parent's mask is inherited
         if sys.stdout is None:  # closed by whoever started us
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for the life of the process)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if list(argv) == ["--version"]:
+            return _version()
         return _run(argv, sys.stdout)
     except SystemExit as stop:
         # argparse leaves this way after --help.
@@ -107,6 +110,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.write(f"{_PROGRAM}: cannot write the output: {error.strerror}\n")
         return EXIT_FAILURE
+
+
+def _version() -> int:
+    from importlib.metadata import version  # noqa: PLC0415 (takes longer to load than most commands)
+
+    sys.stdout.write(f"{_PROGRAM} {version('voicebotd')}\n")
+    return 0
 
 
 def _run(argv: Sequence[str], out: TextIO) -> int:

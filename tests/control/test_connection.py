@@ -125,6 +125,17 @@ async def test_a_client_that_asks_no_more_still_gets_its_answer_and_then_the_end
 
 
 @pytest.mark.asyncio
+async def test_half_a_line_and_no_more_is_answered_as_no_json(start: Any) -> None:
+    async with start() as rig:
+        client = await rig.connect()
+        client.sock.send(b'{"jsonrpc":"2.0"')
+        client.sock.shutdown(socket.SHUT_WR)
+
+        assert (await client.read())["error"]["code"] == -32700
+        assert await client.line() == b""
+
+
+@pytest.mark.asyncio
 async def test_a_client_that_asks_no_more_and_then_dies_is_noticed(start: Any) -> None:
     async with start() as rig:
         client = await rig.connect()

@@ -77,3 +77,12 @@ def test_every_byte_and_every_file_comes_out_once(chunks: list[tuple[bytes, int]
     assert [line.data for line in got] == whole[: len(got)]
     assert buffer.too_long or len(got) == len(whole) - 1
     assert sorted([*buffer.surplus_fds, *(fd for line in got for fd in line.fds)]) == sent
+
+
+def test_a_line_without_an_end_is_unfinished() -> None:
+    buffer = LineBuffer()
+    assert not buffer.unfinished
+    buffer.feed(b"half")
+    assert buffer.unfinished
+    buffer.feed(b" a line\n")
+    assert not buffer.unfinished

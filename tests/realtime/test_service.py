@@ -363,6 +363,21 @@ async def test_a_refused_key_is_retried_slowly_and_people_are_told_where_to_put_
 
 
 @pytest.mark.asyncio
+async def test_a_redirect_is_not_followed_because_what_is_said_would_go_with_it() -> None:
+    asked: list[str] = []
+
+    def answer(connection: ServerConnection, request: Request) -> Response:
+        asked.append(request.path)
+        return answering(HTTPStatus.FOUND, Location="/elsewhere")(connection, request)
+
+    async with playing(answer=answer) as case:
+        lost = await case.heard.wait_for(LinkLost)
+        assert lost.code == "http_302"
+        assert len(asked) == 1
+        assert "/elsewhere" not in asked
+
+
+@pytest.mark.asyncio
 async def test_too_many_requests_wait_as_long_as_the_service_asks() -> None:
     async with playing(answer=answering(HTTPStatus.TOO_MANY_REQUESTS, Retry_After="17")) as case:
         lost = await case.heard.wait_for(LinkLost)

@@ -266,6 +266,19 @@ def test_the_program_dies_by_sigpipe_when_nobody_reads_any_more(daemon):
     assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
 
 
+def test_the_program_dies_by_sigpipe_also_under_a_parent_that_blocks_it(daemon):
+    def block():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run_program("--socket", daemon.path, "status", stdout=writing, preexec_fn=block)
+    finally:
+        os.close(writing)
+    assert done.returncode == -signal.SIGPIPE
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_full_disk_under_stdout_is_one_line_and_exit_1(daemon):
     with open("/dev/full", "wb") as full:
@@ -293,3 +306,8 @@ def test_output_to_a_stream_without_signals_of_its_own_is_left_alone(daemon, mon
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert main(["--socket", str(daemon.path), "mute"]) == 0
     assert sys.stdout.getvalue() == "the microphone is muted\n"
+
+
+def test_the_version_is_the_daemon_s(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("voicebotctl 0.")

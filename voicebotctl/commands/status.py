@@ -46,7 +46,8 @@ def _conversation(status: Mapping[str, Any]) -> str:
         return "no conversation: `voicebotctl start` begins one"
     muted = ", the microphone is muted: `voicebotctl unmute`" if status["audio"]["muted"] else ""
     began = clock(conversation["started_at"])
-    return f"conversation {conversation['id']} since {began}, {conversation['turns']} turns{muted}"
+    deaf = "" if status["audio"]["state"] == "running" else f", {_no_audio(status['audio'])}"
+    return f"conversation {conversation['id']} since {began}, {conversation['turns']} turns{muted}{deaf}"
 
 
 def _microphone(audio: Mapping[str, Any]) -> str:

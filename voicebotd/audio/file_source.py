@@ -51,14 +51,24 @@ class FileSource:
 
     def _run(self, exchange: Exchange) -> None:
         """Tick once per block."""
-        period_s = self._block_frames / self._file.facts.rate_hz / (FAST_FACTOR if self._fast else 1)
+        period_s = self._block_frames / self._file.facts.rate_hz
         out: Samples = np.empty(self._block_frames, dtype=np.int16)
         due_s = time.monotonic()
         while not self._closed.wait(max(0.0, due_s - time.monotonic())):
-            due_s = max(due_s + period_s, time.monotonic() - _CATCH_UP_S)
+            hurry = FAST_FACTOR if self._fast and self._has_something_to_hurry(exchange) else 1
+            due_s = max(due_s + period_s / hurry, time.monotonic() - _CATCH_UP_S)
             if self._engine_keeps_up(exchange):
                 exchange.play(out)
                 exchange.record(self._next_block(exchange))
+
+    def _has_something_to_hurry(self, exchange: Exchange) -> bool:
+        """Neither side's silence: it would be recorded at eight times its length."""
+        listening = not (exchange.input_ended or exchange.hold_input)
+        return listening or self._playing(exchange)
+
+    @staticmethod
+    def _playing(exchange: Exchange) -> bool:
+        return exchange.more_to_come or exchange.playback.readable > 0
 
     def close(self) -> None:
         """Stop the clock."""
@@ -71,8 +81,7 @@ class FileSource:
 
     def _next_block(self, exchange: Exchange) -> Samples:
         silence: Samples = np.zeros(self._block_frames, dtype=np.int16)
-        playing = exchange.more_to_come or exchange.playback.readable > 0
-        if exchange.input_ended or exchange.hold_input or (self._fast and playing):
+        if exchange.input_ended or exchange.hold_input or (self._fast and self._playing(exchange)):
             return silence
         try:
             block = self._file.read(self._block_frames)

@@ -161,8 +161,9 @@ class Life:
         return status
 
     def _open(self, process: AudioProcess) -> None:
-        self._watch.opening(asyncio.get_running_loop().time())
-        if not process.send(self._client.opening()):
+        message = self._client.opening()
+        self._watch.opening(asyncio.get_running_loop().time(), patient=message.options.backend == "file")
+        if not process.send(message):
             self._condemn(process, "the audio process does not read")
 
     def _received(self, message: Message) -> None:

@@ -22,6 +22,9 @@ STEADY_S = 2.0
 REOPEN_LIMIT = 100
 """Attempts in one process. Each leaks 12 KB inside alsa-lib where there is no card (measured, 1.2.8)."""
 
+PATIENCE = 20
+"""How much longer a file may be silent than a sound card: its clock waits, and begun anew it would say things twice."""
+
 Verdict = Literal["well", "reopen", "worn_out", "opening_hangs", "silent", "frozen"]
 
 
@@ -32,11 +35,13 @@ class Watch:
         self._open_by_s = math.inf
         self._reopen_at_s = math.inf
         self._attempts = 0
+        self._patience = 1
         self._beat_by_s = math.inf
         self._silent = False
 
-    def opening(self, now_s: float) -> None:
-        """It was asked to open."""
+    def opening(self, now_s: float, *, patient: bool = False) -> None:
+        """It was asked to open. `patient`: what it opens can wait, so a busy machine is no reason to begin anew."""
+        self._patience = PATIENCE if patient else 1
         self._attempts += 1
         self._open_by_s = now_s + OPEN_DEADLINE_S
         self._reopen_at_s = math.inf
@@ -49,8 +54,8 @@ class Watch:
     def heartbeat(self, *, silent_ms: int, now_s: float) -> None:
         """It lives, and its callbacks were last called `silent_ms` ago. The first one says that the stream runs."""
         self._open_by_s = math.inf
-        self._beat_by_s = now_s + BEAT_DEADLINE_S
-        self._silent = silent_ms > SILENCE_DEADLINE_MS
+        self._beat_by_s = now_s + BEAT_DEADLINE_S * self._patience
+        self._silent = silent_ms > SILENCE_DEADLINE_MS * self._patience
 
     def verdict(self, now_s: float) -> Verdict:
         if now_s >= self._open_by_s:

@@ -95,6 +95,9 @@ class Connection:
         while not self._lines.too_long:
             data, fds = await self._receive()
             if not data:
+                if self._lines.unfinished:
+                    why = "the last line has no end"
+                    self._queue.push_reply(encode_error(None, refusal("rpc.parse_error", "Parse error", hint=why)))
                 await self._finish_half_closed()
             self._arrived.extend(self._lines.feed(data, fds))
             _close_all(self._lines.surplus_fds)

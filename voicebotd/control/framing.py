@@ -57,6 +57,11 @@ class LineBuffer:
                 self._fds.clear()
         return lines
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._partial)
+
     def drop(self) -> None:
         """Forget the unfinished line; its files become surplus."""
         self._partial.clear()

@@ -80,7 +80,7 @@ def _why(error: Exception) -> str:
         case UnicodeDecodeError():
             return f"not UTF-8 from byte {error.start + 1}"
         case _:
-            return str(error)
+            return "a number is too long" if "integer string conversion" in str(error) else str(error)
 
 
 def _decode(line: bytes) -> Any:

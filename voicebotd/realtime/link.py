@@ -51,6 +51,13 @@ _quiet = logging.getLogger("voicebotd.realtime.websocket")
 _quiet.setLevel(logging.WARNING)
 
 
+class _Straight(connect):
+    """Connects to where it was told: a redirect would take what visitors say to a host that nobody configured."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Every deadline of a link, in seconds (design.md §5; daemon.md fault 14)."""
@@ -123,7 +130,7 @@ class Link:
         Raises LinkDown.
         """
         try:
-            self._socket = await connect(
+            self._socket = await _Straight(
                 self._endpoint.url,
                 additional_headers=headers,
                 user_agent_header=f"voicebotd/{version('voicebotd')}",
