@@ -7,7 +7,7 @@ Owns the state (`states.py` is its law) and the life of a conversation: link, ti
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 from voicebotd.conversation import effects as fx
@@ -18,7 +18,8 @@ from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
-from voicebotd.conversation.standing import Runtime, Standing, describe
+from voicebotd.conversation.snapshot import Snapshot
+from voicebotd.conversation.standing import Standing, describe
 from voicebotd.conversation.states import TABLE, Handled, Late, Refused, State
 from voicebotd.conversation.timers import Timers
 
@@ -38,26 +39,6 @@ GREET = "Begin the conversation now: greet the visitor in these words or words c
 
 class IllegalEventError(Exception):
     """Our own bug: the table has no such event."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What `status.get` tells of the conversation."""
-
-    state: State
-    conversation_id: str | None
-    started_at_s: float
-    """On the clock of `handle`'s `now_s`."""
-    turns: int
-    instructions: str
-    runtime_instructions: Runtime
-    turn_detection: dict[str, Any]
-    """As wanted; `confirmed` as the service has it, None without a session."""
-    confirmed: dict[str, Any] | None
-    talking: bool
-    tokens: int
-    trouble: str
-    """Why the latest answer failed; empty after one that did not."""
 
 
 class Conversation:

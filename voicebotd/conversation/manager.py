@@ -17,8 +17,9 @@ import structlog
 
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
-from voicebotd.conversation.core import Conversation, IllegalEventError, Snapshot
+from voicebotd.conversation.core import Conversation, IllegalEventError
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.errors import CommandRefusedError
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from voicebotd.control.contract_results import (
 )
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
-from voicebotd.conversation.core import Snapshot
+from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.conversation.states import LIVE
 
 _SILENT_DBFS = -119.0
