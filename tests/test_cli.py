@@ -283,18 +283,21 @@ def test_the_program_leaves_with_the_exit_code_and_what_it_printed(capsys, monke
     assert left == [(Exit.OK, "the configuration is good\n", "")]
 
 
-def test_a_thread_that_hangs_is_not_waited_for(run, monkeypatch):
+@pytest.mark.parametrize("mode", ["daemon", "file"])
+def test_a_thread_that_hangs_is_not_waited_for(run, monkeypatch, visitor, holding, mode):
     hanging, hung = threading.Event(), []
+
+    async def hang(*_, **__):
+        asyncio.get_running_loop().run_in_executor(None, lambda: hung.append(hanging.wait(10)))
+        return document()
 
     class Daemon:
         def __init__(self, *_, **__):
-            pass
-
-        async def run(self):
-            asyncio.get_running_loop().run_in_executor(None, lambda: hung.append(hanging.wait(10)))
+            self.run = hang
 
     monkeypatch.setattr("voicebotd.daemon.Daemon", Daemon)
-    assert run()[0] == Exit.OK
+    holding(hang)
+    assert run(*([] if mode == "daemon" else ["--audio-file", visitor]))[0] == Exit.OK
     assert hung == [], "it hangs still"
     hanging.set()
 

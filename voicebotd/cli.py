@@ -174,7 +174,9 @@ async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
 
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Impatient())
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await asyncio.to_thread(probe, arguments.audio_file)  # before anything begins and says so
         async with rehearsal(loaded) as pointed:
