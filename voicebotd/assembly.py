@@ -92,7 +92,7 @@ def build(
     audio.hold_input(policy.hold_input != "never")
     pacer = Pacer(audio, link)
     core = Conversation(policy)
-    manager = ConversationManager(core, link=link, audio=pacer if fast else audio, publish=publish, record=record)
+    manager = ConversationManager(core, link=link, audio=audio, publish=publish, record=record)
     return Stack(audio=audio, link=link, manager=manager)
 
 

@@ -1,7 +1,7 @@
 """Keeps a file that is sent faster than real time from outrunning the link.
 
 The link drops the oldest audio when a second of it waits, which is right for a microphone and wrong for a file: a file
-can wait. Stands between the conversation and the audio and holds the file while either asks for it.
+can stand still. Silence in its place would be wrong too: it would be heard in the middle of a word.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-BACKLOG_LIMIT_MS = 500
-"""Half of what the link keeps before it drops."""
+BACKLOG_LIMIT_MS = 200
+"""Of the 1000 ms that the link keeps before it drops. What is under way when the file is told to stand still, at eight
+times real time, must fit into the rest."""
 LOOK_AGAIN_S = 0.02
 
 
 class Audio(Protocol):
     """What is paced."""
 
-    def play(self, item_id: str, content_index: int, pcm: bytes) -> None: ...
-    def flush(self, token: int) -> None: ...
-    def hold_input(self, hold: bool) -> None: ...
+    def stand_still(self, on: bool) -> None: ...
 
 
 class Link(Protocol):
@@ -30,31 +29,26 @@ class Link(Protocol):
 
 
 class Pacer:
-    """An audio manager to the conversation; call `sent()` after each microphone frame."""
+    """Call `sent()` after each microphone frame."""
 
     def __init__(self, audio: Audio, link: Link) -> None:
         self._audio = audio
         self._link = link
-        self._answering = False
         self._behind = False
 
-    def play(self, item_id: str, content_index: int, pcm: bytes) -> None:
-        self._audio.play(item_id, content_index, pcm)
-
-    def flush(self, token: int) -> None:
-        self._audio.flush(token)
-
-    def hold_input(self, hold: bool) -> None:
-        self._answering = hold
-        self._audio.hold_input(self._answering or self._behind)
-
     def sent(self) -> None:
-        """A frame went to the link: hold the file if too much waits there, and look again until it does not."""
+        """A frame went to the link: stop the file if too much waits there, and look again until it does not."""
         if not self._behind and self._link.backlog_ms > BACKLOG_LIMIT_MS:
-            self._look()
+            self._behind = True
+            self._audio.stand_still(True)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look)
 
     def _look(self) -> None:
-        self._behind = self._link.backlog_ms > BACKLOG_LIMIT_MS
-        self._audio.hold_input(self._answering or self._behind)
-        if self._behind:
-            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look)
+        if self._link.backlog_ms > BACKLOG_LIMIT_MS:
+            self._look_again()
+        else:
+            self._behind = False
+            self._audio.stand_still(False)

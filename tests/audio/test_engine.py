@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.abc import MetaPathFinder
@@ -185,3 +187,24 @@ def test_a_missing_portaudio_names_the_package(monkeypatch: pytest.MonkeyPatch) 
 def test_an_engine_whose_inbox_is_closed_ends(rig: Rig) -> None:
     rig.inbox.close()
     rig.engine.run()
+
+
+def test_an_open_source_is_kept_because_nothing_else_refers_to_its_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Held:
+        def open(self, connect: Callable[[StreamFormat], Exchange]) -> Latency:
+            connect(StreamFormat(input_name="i", output_name="o", streams="pair", input_hz=24_000, output_hz=24_000))
+            return Latency(input_ms=0.0, output_ms=0.0)
+
+    made: list[weakref.ref[Held]] = []
+
+    def make(_options: AudioOptions, _resume_frame: int) -> Held:
+        source = Held()
+        made.append(weakref.ref(source))
+        return source
+
+    monkeypatch.setattr(engine_module, "make_source", make)
+    sound = engine_module.open_sound(
+        Open(options=AudioOptions(), settings=SETTINGS, epoch=0, resume=False, resume_frame=0), wake=lambda: None
+    )
+    gc.collect()
+    assert made[0]() is sound.source

@@ -51,7 +51,9 @@ class Exchange:
         self.more_to_come = False
         """The engine has more than it put into the ring: a ring that runs dry now is an underrun."""
         self.hold_input = False
-        """Asked of a paced file: let its clock stand still."""
+        """Asked of a file: let it wait, and silence be heard in its place."""
+        self.stand_still = False
+        """Asked of a file: let its clock stand still, so that nothing is heard or played."""
 
     def record(self, samples: Samples, *, xrun: bool = False) -> None:
         """Input callback: keep one block of the microphone and wake the engine."""

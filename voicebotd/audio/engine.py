@@ -63,6 +63,8 @@ class Sound:
 
     pump: Pump
     opened: Opened
+    source: Source
+    """Kept for as long as it sounds: PortAudio calls back into objects that nothing else refers to."""
 
 
 def open_sound(message: Open, *, wake: Callable[[], None]) -> Sound:
@@ -82,7 +84,8 @@ def open_sound(message: Open, *, wake: Callable[[], None]) -> Sound:
         return pump.exchange
 
     try:
-        latency = make_source(options, message.resume_frame).open(connect)
+        source = make_source(options, message.resume_frame)
+        latency = source.open(connect)
     except AudioError:
         recorder.close()
         raise
@@ -96,7 +99,7 @@ def open_sound(message: Open, *, wake: Callable[[], None]) -> Sound:
         input_latency_ms=round(latency.input_ms, 1),
         output_latency_ms=round(latency.output_ms, 1),
     )
-    return Sound(pump=pump, opened=opened)
+    return Sound(pump=pump, opened=opened, source=source)
 
 
 class Engine:
@@ -106,6 +109,7 @@ class Engine:
         self._link = link
         self._inbox = inbox
         self._pump: Pump | None = None
+        self._source: Source | None = None
         self._beat_at_s = 0.0
 
     def run(self) -> None:
@@ -152,7 +156,7 @@ class Engine:
         except AudioError as error:
             self._link.send(OpenFailed(reason=error.message, hint=error.hint))
             return
-        self._pump = sound.pump
+        self._pump, self._source = sound.pump, sound.source
         self._link.patient = message.options.backend == "file"
         self._link.send(sound.opened)
 

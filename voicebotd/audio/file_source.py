@@ -57,7 +57,7 @@ class FileSource:
         while not self._closed.wait(max(0.0, due_s - time.monotonic())):
             hurry = FAST_FACTOR if self._fast and self._has_something_to_hurry(exchange) else 1
             due_s = max(due_s + period_s / hurry, time.monotonic() - _CATCH_UP_S)
-            if self._engine_keeps_up(exchange):
+            if not exchange.stand_still and self._engine_keeps_up(exchange):
                 exchange.play(out)
                 exchange.record(self._next_block(exchange))
 

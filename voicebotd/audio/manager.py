@@ -72,7 +72,7 @@ class AudioManager(BaseService):
         self._playback = Playback()
         self._vitals = Vitals()
         self._life = Life(self, rng or random.Random())  # noqa: S311 - jitter, no secret
-        self._hold_input = False
+        self._hold_input = self._stand_still = False
         self._has_run = False
         self._selecting = asyncio.Lock()
         self._listing = asyncio.Lock()
@@ -196,6 +196,7 @@ class AudioManager(BaseService):
             input_gain_db=self._options.input_gain_db,
             echo_control=self._options.echo_control,
             hold_input=self._hold_input,
+            stand_still=self._stand_still,
         )
 
     def _feed(self) -> None:
@@ -232,6 +233,11 @@ class AudioManager(BaseService):
 
     def set_echo_control(self, mode: EchoControl) -> None:
         self._change(replace(self._options, echo_control=mode))
+
+    def stand_still(self, on: bool) -> None:
+        """For a file: stop its clock, so that nothing of it comes, not even silence, and nothing is played."""
+        self._stand_still = on
+        self._change(self._options)
 
     def hold_input(self, on: bool) -> None:
         """For a file: let it stand still, and silence be heard instead."""

@@ -37,6 +37,7 @@ class Adjust(Message):
     input_gain_db: float
     echo_control: str
     hold_input: bool
+    stand_still: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ class Pump:
         self._microphone.gain.set(db_to_factor(settings.input_gain_db))
         self._speaker.volume.set(settings.volume_percent / 100)
         self.exchange.hold_input = settings.hold_input
+        self.exchange.stand_still = settings.stand_still
         if settings.echo_control != self._echo_control:
             self._set_stage(settings.echo_control)
 

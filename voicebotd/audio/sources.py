@@ -38,5 +38,7 @@ class Source(Protocol):
     def open(self, connect: Callable[[StreamFormat], Exchange]) -> Latency:
         """Settle the format, get the exchange for it, and call that until the process ends.
 
+        Whoever opens a source keeps it: a callback that is called from outside of Python keeps nothing alive.
+
         Raises `AudioError`, and may then be tried again. May block for as long as a sound server is frozen.
         """
