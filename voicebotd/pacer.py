@@ -10,8 +10,8 @@ import asyncio
 from typing import Protocol
 
 BACKLOG_LIMIT_MS = 200
-"""Of the 1000 ms that the link keeps before it drops. What is under way when the file is told to stand still, at eight
-times real time, must fit into the rest."""
+"""Of the 1000 ms that the link keeps before it drops. What is under way when the file is told to stand still must fit
+into the rest."""
 LOOK_AGAIN_S = 0.02
 
 

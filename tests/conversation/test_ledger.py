@@ -48,6 +48,13 @@ def test_a_later_item_waits_until_the_earlier_one_is_complete() -> None:
     assert [play.item_id for play in ledger.complete("a", 0)] == ["b"]
 
 
+def test_whole_pieces_are_played_when_all_of_them_is_there() -> None:
+    ledger = Ledger(whole_pieces=True)
+    assert ledger.receive(delta("a", 100)) == []
+    assert ledger.receive(delta("a", 100)) == []
+    assert [len(play.pcm) for play in ledger.complete("a", 0)] == [100 * MS, 100 * MS]
+
+
 def test_the_end_of_a_response_releases_whatever_waited() -> None:
     ledger = Ledger()
     ledger.receive(delta("a", 10, output_index=0))

@@ -114,7 +114,8 @@ class Conversation:
             provider=self._policy.provider,
             source="file" if self._policy.source == "file" else "microphone",
         )
-        self._dialogue = Dialogue(event.conversation_id, self._ids)
+        hurried = self._policy.hold_input == "while_answering"
+        self._dialogue = Dialogue(event.conversation_id, self._ids, whole_pieces=hurried)
         self._opening, self._started_at_s, self._tokens = event, self._now_s, 0
         self._standing.for_this_conversation = event.instructions or ""
         update = fx.UpdateSession(

@@ -30,13 +30,13 @@ class Cut:
 class Dialogue:
     """Events in, effects out, for what is said. `service_answers`: turn detection creates responses by itself."""
 
-    def __init__(self, conversation_id: str, ids: Ids) -> None:
+    def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
         self._ids = ids
         self._cuts: dict[int, Cut] = {}
         self._tools = ToolRound()
         self._spoken: dict[str, list[str]] = {}
         self.responses = Responses()
-        self.ledger = Ledger()
+        self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
         self.visitor_speaks = False
         self._speech_began_ms = 0

@@ -57,7 +57,9 @@ class Piece:
 class Ledger:
     """The pieces that are not yet over, oldest first, and whether anything sounds now."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole_pieces: bool = False) -> None:
+        """`whole_pieces`: play a piece only when all of it is there, for who plays faster than it comes."""
+        self._whole_pieces = whole_pieces
         self._pieces: dict[tuple[str, int], Piece] = {}
         self._cut: dict[int, list[Piece]] = {}
         self.sounding = False
@@ -148,6 +150,8 @@ class Ledger:
         released: list[Play] = []
         mine = [piece for piece in self._pieces.values() if piece.response_id == response_id]
         for piece in sorted(mine, key=lambda piece: (piece.output_index, piece.content_index)):
+            if self._whole_pieces and not piece.complete:
+                break
             released += [
                 Play(item_id=piece.item_id, content_index=piece.content_index, pcm=pcm) for pcm in piece.waiting
             ]
