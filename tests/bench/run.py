@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     names = arguments.names or NAMES
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.2f}, Python {sys.version.split()[0]}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is also stopped
     card = VirtualCard()
     card.start()
     try:
