@@ -31,7 +31,7 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.errors import AudioError
 
-DEADLINE_S = 10
+DEADLINE_S = 20.0
 
 
 class Box:

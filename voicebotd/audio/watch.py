@@ -22,7 +22,7 @@ STEADY_S = 2.0
 REOPEN_LIMIT = 100
 """Attempts in one process. Each leaks 12 KB inside alsa-lib where there is no card (measured, 1.2.8)."""
 
-PATIENCE = 20
+PATIENCE = 10
 """How much longer a file may be silent than a sound card: its clock waits, and begun anew it would say things twice."""
 
 Verdict = Literal["well", "reopen", "worn_out", "opening_hangs", "silent", "frozen"]
