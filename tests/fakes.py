@@ -36,7 +36,7 @@ from voicebotd.realtime.service import LinkStatus
 from voicebotd.service import Health
 from voicebotd.system.logging import set_level
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 REPLY = "Good morning!"
 DEVICES = [
     DeviceInfo(index=0, name="USB mic", host_api="ALSA", input_channels=1, output_channels=0, default_rate_hz=48_000),
