@@ -42,7 +42,7 @@ class CommandError(Exception):
         return self.exit_code
 
     def document(self) -> dict[str, object]:
-        """Return the error document of contract.md §5."""
+        """Return the error as `--json` prints it."""
         return {"error": {"code": self.code, "kind": self.kind, "message": self.message, "hint": self.hint}}
 
 

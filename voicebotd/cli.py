@@ -1,6 +1,6 @@
 """The command line of `voicebotd`: arguments in, exit code out.
 
-Owns the exit codes of contract.md §1, and is the last place that an error reaches: what nobody expected goes to the
+Owns the exit codes, and is the last place that an error reaches: what nobody expected goes to the
 log, which keeps secrets out of it. Everything heavy is imported after the arguments are known to be good.
 """
 

@@ -6,7 +6,7 @@
     ├── RealtimeError             the link or the provider; says whether a retry can help
     ├── StorageError              the database
     ├── ToolError                 a function the model called
-    ├── CommandRefusedError       what a person asked cannot be done now; the kind that contract.md §4 names
+    ├── CommandRefusedError       what a person asked cannot be done now; with a stable kind
     └── RpcError                  an answer to a control client: JSON-RPC code plus a stable kind
 
 This file knows no other file. Our own bugs are not in this tree: they raise what Python raises.
@@ -88,7 +88,7 @@ class CommandRefusedError(VoicebotError):
 
 
 class RpcError(VoicebotError):
-    """An answer to a control client. Codes: JSON-RPC 2.0 §5.1 and contract.md §4; `kind` never changes its meaning."""
+    """An answer to a control client. Codes: JSON-RPC 2.0 §5.1, ours from 1001; `kind` never changes its meaning."""
 
     def __init__(self, code: int, kind: str, message: str, *, retryable: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -1,6 +1,6 @@
 """Where everything lies: configuration, state, socket, profiles and the files that come with the program.
 
-Owns contract.md §2's table of directories. For each directory the first of: systemd's own variable, the XDG variable
+Owns the table of directories. For each directory the first of: systemd's own variable, the XDG variable
 where it is set, the system's place for root, the user's place for others. Only looks; creates nothing.
 """
 

@@ -29,7 +29,7 @@ BLOCKED_S = 5.0
 """A client that takes no byte for so long is dropped."""
 GRACE_S = 1.0
 """Time for requests to finish when the daemon stops, and again for the last replies to be taken: with the daemon's
-other work inside the 5 s that contract.md §1 allows a stop."""
+other work inside the 5 s that a stop may take."""
 _READ_BYTES = 65_536
 _FD_BYTES = array.array("i").itemsize
 

@@ -32,7 +32,7 @@ SIGNS = "signs"
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
 )
-"""Errors that a race between us and the service makes normal (realtime.md §4); nothing is to be done about them."""
+"""Errors that a race between us and the service makes normal; nothing is to be done about them."""
 
 GREET = "Begin the conversation now: greet the visitor in these words or words close to them.\n"
 

@@ -150,7 +150,7 @@ class Reply(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse(Effect):
-    """A command that cannot be done. `kind` is contract.md §4's."""
+    """A command that cannot be done. `kind` is one of the contract's."""
 
     request_id: int
     kind: str
@@ -161,7 +161,7 @@ class Refuse(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish(Effect):
-    """Tell whoever subscribed to `topic` (contract.md §4)."""
+    """Tell whoever subscribed to `topic`."""
 
     topic: str
     data: dict[str, Any]

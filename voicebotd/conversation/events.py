@@ -229,7 +229,7 @@ class AssistantTextDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionCalled(Event):
-    """A complete function call, taken from `response.output_item.done` only (realtime.md §3.4 D)."""
+    """A complete function call, taken from `response.output_item.done` only."""
 
     response_id: str
     item_id: str
@@ -242,7 +242,7 @@ class FunctionCalled(Event):
 class ResponseDone(Event):
     """Always the last event of a response. `error_code` is set where status is failed.
 
-    `calls`: the complete function calls of its output, for services that tell them nowhere else (realtime.md §6).
+    `calls`: the complete function calls of its output, for services that tell them nowhere else.
     """
 
     response_id: str

@@ -43,7 +43,7 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command that makes no sense in this state; `kind` is contract.md §4's."""
+    """A command that makes no sense in this state; `kind` is one of the contract's."""
 
     kind: str
     message: str

@@ -1,7 +1,7 @@
 """The function calls of one response, and what the model is told about them: every call is answered exactly once.
 
 There is no tool runner yet, so each call is answered with an output that says so, and the model can tell the visitor.
-Calls of a response that was cancelled or cut short may hold half the arguments (realtime.md: never run those); they are
+Calls of a response that was cancelled or cut short may hold half the arguments (never run those); they are
 answered too, because an unanswered call stays in the conversation for ever.
 """
 

@@ -1,7 +1,7 @@
 """Who retries when: from what went wrong to when to try again, and what to tell people meanwhile.
 
 Owns the one reconnect policy. Fatal or not is decided by the service's error code, never by a close number, because
-1013 and 4000 mean different things on different days (realtime.md §1, §4). Knows no exception class and no clock;
+1013 and 4000 mean different things on different days. Knows no exception class and no clock;
 chance is passed in. Pure.
 
     fatal            60 s growing to 10 min: a person must act, and a refilled account still heals by itself
@@ -74,7 +74,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The numbers of the policy (design.md §5), in seconds."""
+    """The numbers of the policy, in seconds."""
 
     first_s: float = 0.25
     most_s: float = 30.0
@@ -109,12 +109,12 @@ FATAL_CODES: dict[str, tuple[str, str]] = {
     ),
     "invalid_intent": ("the service refused the purpose of the session", "remove `intent` from service.base_url"),
 }
-"""Trying again soon cannot help: what happened, and what to do (realtime.md §4)."""
+"""Trying again soon cannot help: what happened, and what to do."""
 
 EXPIRED = "session_expired"
 
 _REFUSED_SETTING = {"unknown_parameter", "missing_required_parameter", "invalid_value", "invalid_type"}
-"""Said while a session is set up, these mean that a setting of ours cannot be (realtime.md §4)."""
+"""Said while a session is set up, these mean that a setting of ours cannot be."""
 
 _BY_KIND: dict[FailureKind, tuple[str, str]] = {
     "key": ("there is no usable API key", f"put a valid key in {KEY_SOURCES}"),

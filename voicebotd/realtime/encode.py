@@ -97,7 +97,7 @@ def _item(effect: CreateMessage | CreateFunctionOutput) -> JsonObject:
             "call_id": effect.call_id,
             "output": effect.output,
         }
-    # The service takes an assistant's words only as output, everybody else's only as input (realtime.md §3.2).
+    # The service takes an assistant's words only as output, everybody else's only as input.
     part = "output_text" if effect.role == "assistant" else "input_text"
     return {
         "id": effect.item_id,
@@ -115,5 +115,5 @@ def _response_create(effect: CreateResponse) -> JsonObject:
         response["output_modalities"] = [effect.output]
     if effect.metadata:
         response["metadata"] = effect.metadata
-    # Some compatible servers refuse overrides, even empty ones (realtime.md §6).
+    # Some compatible servers refuse overrides, even empty ones.
     return {"type": "response.create", "response": response} if response else {"type": "response.create"}

@@ -51,7 +51,7 @@ _BY_ERRNO: dict[int, FailureKind] = {
 }
 
 _CLOSE_REASON = re.compile(r"([a-z_]+)\.([a-z_]+)")
-"""`<error type>.<error code>` (realtime.md §1); anything else in a reason is prose."""
+"""`<error type>.<error code>`; anything else in a reason is prose."""
 
 _PROTOCOL_ERRORS = {1002: "a websocket error", 1007: "text that is not UTF-8", 1009: "a message that is too big"}
 

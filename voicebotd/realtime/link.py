@@ -38,7 +38,7 @@ from voicebotd.realtime.outbox import Outbox
 from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, decode, parse
 
 _MOST_FRAME_BYTES = 32 * 2**20
-"""The service may send messages of many MiB (realtime.md §1), but not without end."""
+"""The service may send messages of many MiB, but not without end."""
 
 _MOST_UNSENT_BYTES = 16 * 2**10
 """A quarter of a second of audio. More may not hide in the kernel's buffer, where nobody can drop the oldest."""
@@ -60,7 +60,7 @@ class _Straight(connect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Every deadline of a link, in seconds (design.md §5; daemon.md fault 14)."""
+    """Every deadline of a link, in seconds."""
 
     connect_timeout_s: float = 10.0
     """For the connection, and again for each of the two answers of the handshake."""

@@ -76,7 +76,7 @@ Decoded = Event | SessionTold | NotNeeded | Nonsense
 
 
 def parse(frame: str | bytes) -> JsonObject | Nonsense:
-    """Return the JSON object in a websocket frame. The API sends text frames only (realtime.md §1)."""
+    """Return the JSON object in a websocket frame. The API sends text frames only."""
     if isinstance(frame, bytes):
         return Nonsense(kind="a binary frame")
     try:
@@ -187,7 +187,7 @@ def _output_item_added(message: JsonObject) -> Decoded:
 
 
 def _output_item_done(message: JsonObject) -> Decoded:
-    """A function call is complete here; `function_call_arguments.done` would only say it twice (realtime.md §3.4 D)."""
+    """A function call is complete here; `function_call_arguments.done` would only say it twice."""
     item = nested(message, "item")
     return _call(item, identifier(message, "response_id")) if _is_call(item) else NotNeeded()
 
@@ -331,7 +331,7 @@ _NOT_NEEDED = frozenset(
     response.mcp_call_arguments.delta response.mcp_call_arguments.done
     """.split()  # noqa: SIM905 (as a list it would fill a page)
 )
-"""Part of the API, and `ping`, with which some compatible services keep the link alive (realtime.md §6)."""
+"""Part of the API, and `ping`, with which some compatible services keep the link alive."""
 
 _OLD_NAMES = {
     "conversation.item.created": "conversation.item.added",
@@ -342,4 +342,4 @@ _OLD_NAMES = {
     "response.text.delta": "response.output_text.delta",
     "response.text.done": "response.output_text.done",
 }
-"""What the same event was called before GA (realtime.md §6)."""
+"""What the same event was called before GA."""

@@ -27,7 +27,7 @@ ToolChoice = Literal["auto", "none", "required"]
 Truncation = Literal["auto", "disabled"]
 
 _REASONING_MODEL = re.compile(r"gpt-realtime-2(\.\d+)?(-mini)?(-\d{4}-\d{2}-\d{2})?")
-"""The 2.x family; `gpt-realtime-2025-08-28` is not of it (realtime.md §1.1)."""
+"""The 2.x family; `gpt-realtime-2025-08-28` is not of it."""
 
 _MOST_PENDING = 32
 """Changes that may wait for their `session.updated`. A service that answers none has the oldest taken as granted."""
@@ -77,7 +77,7 @@ def full_update(config: SessionConfig) -> JsonObject:
 def live_update(effect: UpdateSession) -> JsonObject:
     """Return the `session.update` for a change while the session runs: only what `effect` names.
 
-    Never the voice: once audio was output, the service drops the whole update that names one (realtime.md §1.2).
+    Never the voice: once audio was output, the service drops the whole update that names one.
     """
     session: JsonObject = {"type": "realtime"}
     if effect.instructions is not None:

@@ -25,7 +25,7 @@ from voicebotd.store.faults import StoreError
 _log = structlog.get_logger("history")
 
 DISCONNECT_S = 3.0
-"""How long `disconnect` may take: the daemon has five seconds to stop (contract §1)."""
+"""How long `disconnect` may take: the daemon has five seconds to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from rig.waiting import SCALE, wait_for
 
 KEY = "sk-rehearsal-0123456789abcdef"
 STOP_LIMIT_S = 5.0
-"""contract.md's word for the service manager: SIGTERM ends it cleanly within this time."""
+"""What the daemon promises the service manager: SIGTERM ends it cleanly within this time."""
 
 # A test daemon sees nothing of the developer's own settings, nor of a service manager that runs the tests.
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
