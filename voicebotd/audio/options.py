@@ -20,7 +20,7 @@ BYTES_PER_SAMPLE = 2
 
 Backend = Literal["portaudio", "file"]
 Streams = Literal["auto", "duplex", "pair"]
-EchoControl = Literal["half_duplex", "none"]
+EchoControl = Literal["aec", "gate", "half_duplex", "none"]
 Pace = Literal["real_time", "fast"]
 AudioState = Literal["starting", "running", "degraded", "off"]
 
@@ -77,6 +77,20 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What is heard, as a meter shows it. Levels in dBFS, -120…0."""
+
+    input_dbfs: float
+    """The microphone before echo control."""
+    echo_dbfs: float
+    """The echo in it, as far as echo control knows."""
+    voice: float | None
+    """The probability of speech in what is left, 0…1; None while it is not measured."""
+    gate: Literal["open", "closed"]
+    """`closed` while echo control lets nothing through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     """The truth about the sound right now, also while there is none. Latencies are the stream's own, in ms."""
 
@@ -93,6 +107,15 @@ class AudioStatus:
     capture_delay_ms: float = 0.0
     """Beyond the stream's latency: from the callback that had the last sample of a frame to the daemon."""
     echo_control: EchoControl = "none"
+    """What was asked for."""
+    echo_rung: str = ""
+    """What is done, empty while nothing is open; `echo_why` says why it is this."""
+    echo_why: str = ""
+    erle_db: float | None = None
+    """How much of the echo is removed; None while it is not known, as the two that follow."""
+    echo_delay_ms: float | None = None
+    drift_ppm: float | None = None
+    """How much faster the loudspeaker's clock runs than the microphone's."""
     muted: bool = False
     volume_percent: int = 100
     input_level_dbfs: float = -120.0
@@ -107,4 +130,4 @@ class AudioStatus:
     """Assistant audio that did not fit into the ten-minute backlog."""
     played_ms: int = 0
     drift_corrections: int = 0
-    """Times that input and output streams had to be paired anew because their clocks ran apart."""
+    """Times that input and output streams had to be paired anew; the drift of their clocks alone is followed without."""

@@ -38,6 +38,14 @@ class Adjust(Message):
     echo_control: str
     hold_input: bool
     stand_still: bool = False
+    duck_db: float = 0.0
+    """The playout is made softer by so much, -60…0."""
+    paused: bool = False
+    """The playout waits where it is."""
+    detect_voice: bool = False
+    """Measure the probability of speech in every frame."""
+    measure: bool = False
+    """Send `Measured` beside every `Captured`, whose samples are then zeros."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +85,28 @@ class Captured(Message):
     """One microphone frame, and how far the playout is: 24 kHz samples handed to the device since `epoch` began.
 
     `captured_at_s` is CLOCK_MONOTONIC (one clock for all processes) at the callback that had the frame's last sample.
+    `input_dbfs` is of the raw microphone, `voice` and `pcm` are of what echo control left of it.
     """
 
     captured_at_s: float
     epoch: int
     handed_samples: int
     pcm: bytes
+    voice: float = -1.0
+    """The latest probability of speech, 0…1; -1 while it is not measured."""
+    input_dbfs: float = -120.0
+    echo_dbfs: float = -120.0
+    """The echo's level at the microphone, as far as echo control knows it; -120…0."""
+    gate_open: bool = True
+    """False: echo control made this frame silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Message):
+    """The microphone before echo control, and what the device was given in the same frame period: equally long."""
+
+    near: bytes
+    far: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +143,12 @@ class Heartbeat(Message):
     dropped_capture_frames: int
     drift_corrections: int
     input_level_dbfs: float
+    echo_rung: str = ""
+    """What echo control does now, which may be another than what was asked for; `echo_why` says why."""
+    echo_why: str = ""
+    erle_db: float | None = None
+    echo_delay_ms: float | None = None
+    drift_ppm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +166,8 @@ class InputEnded(Message):
 
 # --- Bytes -----------------------------------------------------------------------------------------------------------
 
-_PLAY, _CAPTURED, _CONTROL = b"P", b"C", b"J"
-_CAPTURED_HEADER = struct.Struct("<dIQ")
+_PLAY, _CAPTURED, _MEASURED, _CONTROL = b"P", b"C", b"M", b"J"
+_CAPTURED_HEADER = struct.Struct("<dIQfff?")
 
 
 class _Control:
@@ -151,17 +181,31 @@ class _Control:
         "float": (int, float),
         "str": (str,),
         "bool": (bool,),
+        "float | None": (int, float, type(None)),
     }
 
 
 def encode(message: Message) -> bytes:
     """One message as one datagram, never empty (an empty datagram looks like the end of the stream)."""
     if isinstance(message, Captured):
-        header = _CAPTURED_HEADER.pack(message.captured_at_s, message.epoch, message.handed_samples)
-        return _CAPTURED + header + message.pcm
+        return _CAPTURED + _captured_header(message) + message.pcm
     if isinstance(message, Play):
         return _PLAY + message.pcm
+    if isinstance(message, Measured):
+        return _MEASURED + message.near + message.far
     return _CONTROL + json.dumps({"message": type(message).__name__, **asdict(message)}).encode()
+
+
+def _captured_header(message: Captured) -> bytes:
+    return _CAPTURED_HEADER.pack(
+        message.captured_at_s,
+        message.epoch,
+        message.handed_samples,
+        message.voice,
+        message.input_dbfs,
+        message.echo_dbfs,
+        message.gate_open,
+    )
 
 
 def decode(data: bytes) -> Message:
@@ -171,6 +215,8 @@ def decode(data: bytes) -> Message:
         return _decode_captured(body)
     if kind == _PLAY:
         return Play(pcm=_whole_samples(body))
+    if kind == _MEASURED:
+        return _decode_measured(body)
     if kind == _CONTROL:
         return _decode_control(body)
     raise AudioError(f"audio message of unknown kind {kind!r}")
@@ -179,9 +225,23 @@ def decode(data: bytes) -> Message:
 def _decode_captured(body: bytes) -> Captured:
     if len(body) < _CAPTURED_HEADER.size:
         raise AudioError("audio message cut short")
-    captured_at_s, epoch, handed = _CAPTURED_HEADER.unpack_from(body)
-    pcm = _whole_samples(body[_CAPTURED_HEADER.size :])
-    return Captured(captured_at_s=captured_at_s, epoch=epoch, handed_samples=handed, pcm=pcm)
+    captured_at_s, epoch, handed, voice, input_dbfs, echo_dbfs, gate_open = _CAPTURED_HEADER.unpack_from(body)
+    return Captured(
+        captured_at_s=captured_at_s,
+        epoch=epoch,
+        handed_samples=handed,
+        pcm=_whole_samples(body[_CAPTURED_HEADER.size :]),
+        voice=voice,
+        input_dbfs=input_dbfs,
+        echo_dbfs=echo_dbfs,
+        gate_open=gate_open,
+    )
+
+
+def _decode_measured(body: bytes) -> Measured:
+    near = _whole_samples(body[: len(body) // 2])
+    far = _whole_samples(body[len(body) // 2 :])
+    return Measured(near=near, far=far)
 
 
 def _whole_samples(pcm: bytes) -> bytes:
