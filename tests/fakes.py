@@ -197,6 +197,12 @@ class FakeAudio:
     def hold_input(self, hold: bool) -> None:
         pass
 
+    def shape(self, *, gain_db: float, paused: bool) -> None:
+        pass
+
+    def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None:
+        pass
+
     def set_muted(self, on: bool) -> None:
         self.status = replace(self.status, muted=on)
 

@@ -8,6 +8,7 @@ import structlog
 from voicebotd import assembly
 from voicebotd.config.catalogue import flatten
 from voicebotd.config.load import change
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.errors import AudioError, ConfigError
 
@@ -104,7 +105,7 @@ def test_the_policy_is_the_configured_behaviour(configured):
             service__provider="compatible",
         )
     )
-    assert (policy.instructions, policy.barge_in, policy.provider) == ("Bark.", "off", "compatible")
+    assert (policy.instructions, policy.barge_in.mode, policy.provider) == ("Bark.", "off", "compatible")
     assert (policy.speaks_first, policy.greeting) == ("assistant", "Woof!")
     assert (policy.source, policy.hold_input) == ("microphone", "never")
 
@@ -210,7 +211,7 @@ async def test_a_stack_lives_until_cancelled_and_then_nothing_of_it_is_left(conf
         watch=watch,
     )
     running = asyncio.create_task(stack.run())
-    await stack.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="c"))
+    await stack.manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id="c"))
     await asyncio.wait_for(lost.wait(), 10)
     running.cancel()
     await asyncio.wait({running}, timeout=5)

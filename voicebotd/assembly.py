@@ -22,7 +22,7 @@ from voicebotd.config.credentials import find_api_key
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.model import Settings
 from voicebotd.conversation.core import Conversation
-from voicebotd.conversation.events import Event, TurnDetection
+from voicebotd.conversation.events import BargeIn, Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
 from voicebotd.pacer import Pacer
@@ -137,7 +137,7 @@ def policy_of(config: LoadedConfig) -> Policy:
     return Policy(
         instructions=config.instructions,
         turn_detection=turn_detection_of(settings),
-        barge_in=settings.barge_in.mode,
+        barge_in=BargeIn(mode=settings.barge_in.mode),
         speaks_first=settings.conversation.speaks_first,
         greeting=settings.conversation.greeting,
         provider=settings.service.provider,

@@ -39,7 +39,7 @@ from voicebotd.control.listener import ControlSocket, open_control_socket
 from voicebotd.control.meta import meta_handlers
 from voicebotd.control.server import ControlServer
 from voicebotd.control.tuning import Tuning
-from voicebotd.conversation import events as ev
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
 from voicebotd.service import Health
@@ -163,7 +163,7 @@ class Daemon:
     async def _announce(self) -> None:
         if self._loaded.settings.conversation.autostart:
             await self._stack.manager.command(
-                lambda number: ev.StartConversation(request_id=number, conversation_id=uuid.uuid4().hex)
+                lambda number: cmd.StartConversation(request_id=number, conversation_id=uuid.uuid4().hex)
             )
         log.info("ready", version=VERSION, pid=os.getpid())
         self._notifier.ready(self._one_line())
@@ -173,7 +173,7 @@ class Daemon:
         with contextlib.suppress(TimeoutError, CommandRefusedError):  # none runs, or it hangs: stop all the same
             async with asyncio.timeout(GOODBYE_S):
                 await self._stack.manager.command(
-                    lambda number: ev.StopConversation(request_id=number, reason="the daemon stopped")
+                    lambda number: cmd.StopConversation(request_id=number, reason="the daemon stopped")
                 )
 
     # What is built.

@@ -21,6 +21,7 @@ from voicebotd.audio.input_file import FileFacts, probe
 from voicebotd.audio.options import FileOptions
 from voicebotd.config.load import LoadedConfig
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage, ToolCall, Turn
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.manager import ConversationManager, Recorded
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
@@ -138,13 +139,13 @@ async def _bounded(duration_s: float) -> AsyncIterator[Callable[[ev.Event], None
 
 
 async def _converse(manager: ConversationManager, conversation_id: str, ended: asyncio.Event) -> None:
-    await manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id=conversation_id))
+    await manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id=conversation_id))
     try:
         await ended.wait()
     except asyncio.CancelledError:
         with suppress(TimeoutError, CommandRefusedError):
             async with asyncio.timeout(GOODBYE_S):
-                await manager.command(lambda number: ev.StopConversation(request_id=number, reason="broken off"))
+                await manager.command(lambda number: cmd.StopConversation(request_id=number, reason="broken off"))
         raise
 
 

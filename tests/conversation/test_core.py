@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError
@@ -42,7 +43,7 @@ class Box:
         return effects
 
     def start(self, **how: Any) -> list[fx.Effect]:
-        return self.do(ev.StartConversation(request_id=1, conversation_id="c1", **how))
+        return self.do(cmd.StartConversation(request_id=1, conversation_id="c1", **how))
 
     def live(self, **how: Any) -> Box:
         self.start(**how)
@@ -147,14 +148,14 @@ def test_instructions_of_one_conversation_end_with_it() -> None:
     box = Box()
     (update,) = only(box.start(instructions="It is Monday."), fx.UpdateSession)
     assert update.instructions.endswith("It is Monday.")
-    box.do(ev.StopConversation(request_id=2))
+    box.do(cmd.StopConversation(request_id=2))
     assert box.core.snapshot().instructions == "Be kind."
 
 
 def test_a_stop_silences_closes_records_and_sums_up() -> None:
     box = Box().live()
     box.reply()
-    effects = box.do(ev.StopConversation(request_id=2, reason="requested"))
+    effects = box.do(cmd.StopConversation(request_id=2, reason="requested"))
     assert box.state is State.OFF
     assert len(only(effects, fx.Flush)) == 1
     assert len(only(effects, fx.CloseLink)) == 1
@@ -169,12 +170,12 @@ def test_a_stop_silences_closes_records_and_sums_up() -> None:
 
 def test_commands_that_make_no_sense_are_refused_with_a_hint() -> None:
     box = Box()
-    (refusal,) = box.do(ev.SendMessage(request_id=9, text="hello"))
+    (refusal,) = box.do(cmd.SendMessage(request_id=9, text="hello"))
     assert (refusal.request_id, refusal.kind) == (9, "conversation.not_running")
     assert refusal.hint
     box.start()
-    assert box.do(ev.StartConversation(request_id=2, conversation_id="x"))[0].kind == "conversation.already_running"
-    assert box.do(ev.RequestResponse(request_id=3))[0].kind == "link.unavailable"
+    assert box.do(cmd.StartConversation(request_id=2, conversation_id="x"))[0].kind == "conversation.already_running"
+    assert box.do(cmd.RequestResponse(request_id=3))[0].kind == "link.unavailable"
 
 
 def test_events_of_a_session_that_is_gone_change_nothing() -> None:
@@ -196,7 +197,7 @@ def test_an_event_that_the_table_does_not_know_raises_and_changes_nothing() -> N
 
 def test_a_lost_link_refuses_who_waits_and_a_new_one_goes_on() -> None:
     box = Box().live()
-    box.do(ev.RequestResponse(request_id=5, wait=True))
+    box.do(cmd.RequestResponse(request_id=5, wait=True))
     lost = box.do(ev.LinkLost(reason="reset", code="", hint="wait", retry_in_s=0.25))
     assert box.state is State.CONNECTING
     assert only(lost, fx.Refuse)[0].request_id == 5
@@ -236,7 +237,7 @@ def test_an_answer_that_comes_stops_its_timer() -> None:
 def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
     box = Box().live()
     box.reply()
-    box.do(ev.RequestResponse(request_id=5))
+    box.do(cmd.RequestResponse(request_id=5))
     assert only(box.do(ev.TimerFired(name="signs")), fx.SetTimer) == [fx.SetTimer(name="signs", delay_s=30.0)]
     box.now_s += 31
     assert len(only(box.do(ev.TimerFired(name="signs")), fx.CreateResponse)) == 1
@@ -254,7 +255,7 @@ def test_a_failed_answer_is_trouble_until_one_succeeds() -> None:
 
 def test_errors_are_matched_to_what_caused_them_and_the_rest_is_told() -> None:
     box = Box().live()
-    box.do(ev.SendMessage(request_id=7, text="x" * 9, respond=False))
+    box.do(cmd.SendMessage(request_id=7, text="x" * 9, respond=False))
     event_id = only(box.log, fx.CreateMessage)[0].event_id
     assert only(box.do(ev.ServerError(code="a", message="b", event_id=event_id)), fx.Refuse)[0].request_id == 7
     assert box.do(ev.ServerError(code="response_cancel_not_active", message="nothing to cancel")) == []
@@ -264,18 +265,18 @@ def test_errors_are_matched_to_what_caused_them_and_the_rest_is_told() -> None:
 
 def test_deliveries_and_confirmations_are_timed() -> None:
     box = Box().live()
-    timer = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), fx.SetTimer)[0].name
+    timer = only(box.do(cmd.SendMessage(request_id=7, text="hi", respond=False)), fx.SetTimer)[0].name
     assert only(box.do(ev.TimerFired(name=timer)), fx.Refuse)[0].request_id == 7
-    box.do(ev.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
+    box.do(cmd.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
     confirmed = ev.SessionView(instructions="", turn_detection=ev.TurnDetection(threshold=0.5))
     assert only(box.do(ev.SessionUpdated(session=confirmed)), fx.Reply)[0].request_id == 8
-    box.do(ev.SetInstructions(request_id=9, text="Be brief."))
+    box.do(cmd.SetInstructions(request_id=9, text="Be brief."))
     assert only(box.do(ev.SessionUpdated(session=confirmed)), fx.Reply)[0].request_id == 9
 
 
 def test_a_message_is_delivered_and_answers_of_the_service_about_items_are_no_news() -> None:
     box = Box().live()
-    item_id = only(box.do(ev.SendMessage(request_id=7, text="hi", respond=False)), fx.CreateMessage)[0].item_id
+    item_id = only(box.do(cmd.SendMessage(request_id=7, text="hi", respond=False)), fx.CreateMessage)[0].item_id
     assert only(box.do(ev.ItemAdded(item_id=item_id, item_type="message")), fx.Reply)[0].request_id == 7
     assert box.do(ev.ItemTruncated(item_id="a", content_index=0, audio_end_ms=5), ev.ItemDeleted(item_id="a")) == []
 
@@ -283,10 +284,10 @@ def test_a_message_is_delivered_and_answers_of_the_service_about_items_are_no_ne
 def test_without_turn_detection_the_microphone_is_open_only_while_somebody_talks() -> None:
     box = Box(detection=ev.TurnDetection(type="none")).live()
     assert only(box.log, fx.OpenMicrophone) == []
-    assert only(box.do(ev.TalkBegin(request_id=2)), fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
+    assert only(box.do(cmd.TalkBegin(request_id=2)), fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
     assert box.state is State.HEARING
     box.now_s += 1
-    ended = box.do(ev.TalkEnd(request_id=3))
+    ended = box.do(cmd.TalkEnd(request_id=3))
     assert only(ended, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
     assert len(only(ended, fx.CommitInput)) == 1
     assert box.state is State.THINKING
@@ -294,7 +295,7 @@ def test_without_turn_detection_the_microphone_is_open_only_while_somebody_talks
 
 def test_a_talk_key_that_nobody_lets_go_is_let_go() -> None:
     box = Box().live()
-    assert fx.SetTimer(name="talk", delay_s=60.0) in box.do(ev.TalkBegin(request_id=2))
+    assert fx.SetTimer(name="talk", delay_s=60.0) in box.do(cmd.TalkBegin(request_id=2))
     box.now_s += 60
     assert len(only(box.do(ev.TimerFired(name="talk")), fx.CommitInput)) == 1
     assert box.state is State.THINKING
@@ -302,33 +303,36 @@ def test_a_talk_key_that_nobody_lets_go_is_let_go() -> None:
 
 def test_the_service_s_own_detection_has_no_say_while_the_key_is_held() -> None:
     box = Box().live()
-    box.do(started(), ev.TalkBegin(request_id=2))
+    box.do(started(), cmd.TalkBegin(request_id=2))
     assert box.do(stopped()) == []
     assert box.state is State.HEARING
 
 
 def test_a_speech_whose_end_never_comes_is_ended() -> None:
     box = Box().live()
-    assert fx.SetTimer(name="speech", delay_s=120.0) in box.do(started())
+    assert fx.SetTimer(name="speech", delay_s=60.0) in box.do(started())
     box.do(ev.TimerFired(name="speech"))
     assert box.state is State.LISTENING
 
 
 def test_a_change_of_turn_detection_in_mid_speech_begins_anew() -> None:
     box = Box().live()
-    box.do(started(), ev.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
+    box.do(started(), cmd.SetTurnDetection(request_id=8, changes={"threshold": 0.5}))
     assert box.state is State.HEARING
     box.do(ev.SessionUpdated(session=SESSION))
     assert box.state is State.LISTENING
 
 
 def test_a_hard_stop_is_obeyed_in_mode_off_and_without_a_link() -> None:
-    box = Box(barge_in="off").live()
+    box = Box(barge_in=ev.BargeIn(mode="off")).live()
     box.reply()
     assert only(box.do(started()), fx.Flush) == []
-    assert len(only(box.do(ev.InterruptResponse(request_id=4)), fx.Flush)) == 1
+    assert len(only(box.do(cmd.InterruptResponse(request_id=4)), fx.Flush)) == 1
     box.do(ev.LinkLost(reason="gone"))
-    assert only(box.do(ev.InterruptResponse(request_id=5)), fx.Reply)[0].result == {"heard_ms": 0, "item_id": None}
+    assert only(box.do(cmd.InterruptResponse(request_id=5)), fx.Reply)[0].result == {
+        "heard_ms": 0,
+        "item_id": None,
+    }
 
 
 def test_device_news_are_told_in_every_state() -> None:
@@ -420,15 +424,15 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ev.PlayoutIdle),
     st.builds(ev.AudioInputEnded),
     st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "speech", "signs", "confirm:evt_3"])),
-    st.builds(ev.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
-    st.builds(ev.StopConversation, request_id=REQUEST_ID),
-    st.builds(ev.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),
-    st.builds(ev.RequestResponse, request_id=REQUEST_ID, wait=st.booleans()),
-    st.builds(ev.InterruptResponse, request_id=REQUEST_ID),
-    st.builds(ev.SetInstructions, request_id=REQUEST_ID, text=st.one_of(st.none(), st.just("x"))),
-    st.builds(ev.SetTurnDetection, request_id=REQUEST_ID, changes=st.just({"threshold": 0.5})),
-    st.builds(ev.TalkBegin, request_id=REQUEST_ID),
-    st.builds(ev.TalkEnd, request_id=REQUEST_ID),
+    st.builds(cmd.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
+    st.builds(cmd.StopConversation, request_id=REQUEST_ID),
+    st.builds(cmd.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),
+    st.builds(cmd.RequestResponse, request_id=REQUEST_ID, wait=st.booleans()),
+    st.builds(cmd.InterruptResponse, request_id=REQUEST_ID),
+    st.builds(cmd.SetInstructions, request_id=REQUEST_ID, text=st.one_of(st.none(), st.just("x"))),
+    st.builds(cmd.SetTurnDetection, request_id=REQUEST_ID, changes=st.just({"threshold": 0.5})),
+    st.builds(cmd.TalkBegin, request_id=REQUEST_ID),
+    st.builds(cmd.TalkEnd, request_id=REQUEST_ID),
 )
 
 
@@ -440,13 +444,13 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     share=st.floats(0, 1.5),
 )
 def test_whatever_happens_the_promises_hold(mode: Any, source: str, events: list[ev.Event], share: float) -> None:
-    box = Box(barge_in=mode, source=source)
+    box = Box(barge_in=ev.BargeIn(mode=mode), source=source)
     box.live()
     called, truncated, flushed = set[str](), 0, 0
     received: dict[str, int] = {}
     unanswered_creates = 0
     for number, drawn in enumerate(events):
-        event = replace(drawn, request_id=100 + number) if isinstance(drawn, ev.Command) else drawn
+        event = replace(drawn, request_id=100 + number) if isinstance(drawn, cmd.Command) else drawn
         live = box.state not in (State.OFF, State.CONNECTING)
         effects = box.do(event)
         if isinstance(event, ev.AudioDelta) and live:
@@ -469,14 +473,14 @@ def test_whatever_happens_the_promises_hold(mode: Any, source: str, events: list
         played = only(effects, fx.Play)
         assert not (played and box.state is State.OFF)
     assert truncated <= flushed, "at most one truncate for each interruption"
-    box.do(ev.LinkLost(reason="the end"), ev.StopConversation(request_id=9999))
+    box.do(ev.LinkLost(reason="the end"), cmd.StopConversation(request_id=9999))
     ids = [effect.request_id for effect in box.log if isinstance(effect, fx.Reply | fx.Refuse)]
     assert len(ids) == len(set(ids)), "nobody is answered twice"
-    numbers = {100 + number for number, event in enumerate(events) if isinstance(event, ev.Command)}
+    numbers = {100 + number for number, event in enumerate(events) if isinstance(event, cmd.Command)}
     assert numbers <= set(ids), "everybody is answered"
 
 
 def _creates_under_way(before: int, event: ev.Event, effects: list[fx.Effect]) -> int:
-    settled = isinstance(event, ev.ResponseCreated | ev.LinkLost | ev.LinkReady | ev.StopConversation | ev.TimerFired)
-    settled = settled or isinstance(event, ev.ServerError | ev.StartConversation)
+    settled = isinstance(event, ev.ResponseCreated | ev.LinkLost | ev.LinkReady | cmd.StopConversation | ev.TimerFired)
+    settled = settled or isinstance(event, ev.ServerError | cmd.StartConversation)
     return (0 if settled else before) + len(only(effects, fx.CreateResponse))

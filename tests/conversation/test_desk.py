@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.desk import Desk
@@ -26,7 +27,7 @@ class Room:
         self.dialogue = Dialogue("c", self.ids)
 
     def send(self, text: str = "hello", *, respond: bool = True) -> list[fx.Effect]:
-        return self.desk.send_message(ev.SendMessage(request_id=1, text=text, respond=respond), self.dialogue)
+        return self.desk.send_message(cmd.SendMessage(request_id=1, text=text, respond=respond), self.dialogue)
 
 
 def kinds(effects: list[fx.Effect]) -> list[str]:
@@ -77,26 +78,26 @@ def test_a_lost_session_tells_those_whose_message_was_under_way() -> None:
 
 def test_a_response_may_have_instructions_of_its_own() -> None:
     room = Room()
-    command = ev.RequestResponse(request_id=4, instructions="Be brief.", output="text")
+    command = cmd.RequestResponse(request_id=4, instructions="Be brief.", output="text")
     create = one(room.desk.request_response(command, room.dialogue), fx.CreateResponse)
     assert (create.instructions, create.output) == ("Be kind.\n\nBe brief.", "text")
 
 
 def test_an_interrupt_with_nothing_to_stop_says_so() -> None:
     room = Room()
-    effects = room.desk.interrupt(ev.InterruptResponse(request_id=2), room.dialogue)
+    effects = room.desk.interrupt(cmd.InterruptResponse(request_id=2), room.dialogue)
     assert effects == [fx.Reply(request_id=2, result={"heard_ms": 0, "item_id": None})]
 
 
 def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
     room = Room()
-    begun = room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
+    begun = room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
     assert kinds(begun) == ["UpdateSession", "ClearInput", "Reply"]
     assert room.desk.talking
     assert room.dialogue.visitor_speaks
-    again = room.desk.talk_begin(ev.TalkBegin(request_id=2), room.dialogue, 10.5)
+    again = room.desk.talk_begin(cmd.TalkBegin(request_id=2), room.dialogue, 10.5)
     assert kinds(again) == ["Reply"]
-    ended = room.desk.talk_end(ev.TalkEnd(request_id=3), room.dialogue, 11.0)
+    ended = room.desk.talk_end(cmd.TalkEnd(request_id=3), room.dialogue, 11.0)
     assert kinds(ended) == ["CommitInput", "CreateResponse", "UpdateSession", "Reply"]
     assert one(ended, fx.Reply).result == {"committed": True}
     assert not room.desk.talking
@@ -105,15 +106,15 @@ def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
 
 def test_a_press_too_short_to_hold_speech_is_not_committed() -> None:
     room = Room(type="none")
-    room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
-    ended = room.desk.talk_end(ev.TalkEnd(request_id=2), room.dialogue, 10.05)
+    room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
+    ended = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 10.05)
     assert kinds(ended) == ["ClearInput", "Reply"]
     assert one(ended, fx.Reply).result == {"committed": False}
 
 
 def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_for_the_next() -> None:
     room = Room()
-    room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
+    room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
     assert one(room.desk.lost(), fx.UpdateSession).turn_detection == ev.TurnDetection()
     assert not room.desk.talking
 
@@ -121,22 +122,22 @@ def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_f
 def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:
     room = Room()
     room.dialogue.speech_started(ev.SpeechStarted(item_id="u", audio_start_ms=0), "immediate", service_interrupts=True)
-    room.desk.interrupt(ev.InterruptResponse(request_id=2), room.dialogue)
+    room.desk.interrupt(cmd.InterruptResponse(request_id=2), room.dialogue)
     assert not room.dialogue.visitor_speaks
-    room.desk.talk_begin(ev.TalkBegin(request_id=3), room.dialogue, 10.0)
-    room.desk.interrupt(ev.InterruptResponse(request_id=4), room.dialogue)
+    room.desk.talk_begin(cmd.TalkBegin(request_id=3), room.dialogue, 10.0)
+    room.desk.interrupt(cmd.InterruptResponse(request_id=4), room.dialogue)
     assert room.dialogue.visitor_speaks, "the key is held"
 
 
 def test_letting_go_without_a_press_is_refused() -> None:
     room = Room()
-    assert one(room.desk.talk_end(ev.TalkEnd(request_id=1), room.dialogue, 1.0), fx.Refuse).kind == "talk.not_begun"
+    assert one(room.desk.talk_end(cmd.TalkEnd(request_id=1), room.dialogue, 1.0), fx.Refuse).kind == "talk.not_begun"
 
 
 @pytest.mark.parametrize(("talking", "kind"), [(True, fx.Refuse), (False, fx.Reply)])
 def test_turn_detection_cannot_be_changed_during_push_to_talk(talking: bool, kind: type[fx.Effect]) -> None:
     room = Room()
     if talking:
-        room.desk.talk_begin(ev.TalkBegin(request_id=1), room.dialogue, 10.0)
-    command = ev.SetTurnDetection(request_id=2, changes={"threshold": 0.5})
+        room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
+    command = cmd.SetTurnDetection(request_id=2, changes={"threshold": 0.5})
     assert one(room.desk.set_turn_detection(command, ready=False), kind).request_id == 2

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from voicebotd.conversation import commands as cmd
+from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.manager import ConversationManager, Stamps
@@ -70,8 +72,14 @@ class World:
     def hold_input(self, hold: bool) -> None:
         self.note("hold", hold)
 
+    def shape(self, *, gain_db: float, paused: bool) -> None:
+        self.note("shape", (gain_db, paused))
+
+    def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None:
+        self.note("detect", (voice, turns))
+
     async def start(self) -> None:
-        await self.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="c"))
+        await self.manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id="c"))
         self.manager.post(ev.LinkReady(session_id="s", model="m", session=SESSION))
         await self.until(lambda: self.manager.snapshot().state == "listening")
 
@@ -104,7 +112,7 @@ async def test_a_conversation_opens_the_link_plays_flushes_and_closes_it() -> No
         heard = ev.Heard(item_id="a", content_index=0, heard_samples=100)
         world.manager.post(ev.PlayoutFlushed(token=token, heard=(heard,)))
         assert (await world.noted("TruncateItem")).audio_end_ms == 4
-        summary = await world.manager.command(lambda number: ev.StopConversation(request_id=number))
+        summary = await world.manager.command(lambda number: cmd.StopConversation(request_id=number))
         assert summary["seconds"] >= 0
         await world.noted("disconnect")
 
@@ -114,8 +122,8 @@ async def test_a_new_conversation_gets_a_new_session_also_right_after_the_old_on
     async with running(World()) as world:
         await world.start()
         world.notes.clear()
-        stop = world.manager.command(lambda number: ev.StopConversation(request_id=number))
-        start = world.manager.command(lambda number: ev.StartConversation(request_id=number, conversation_id="d"))
+        stop = world.manager.command(lambda number: cmd.StopConversation(request_id=number))
+        start = world.manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id="d"))
         await asyncio.gather(stop, start)
         await world.noted("connect")
         assert [name for name, _ in world.notes if name.endswith("connect")] == ["disconnect", "connect"]
@@ -134,7 +142,7 @@ async def test_the_microphone_is_heard_only_while_it_is_open() -> None:
 async def test_a_refused_command_raises_with_kind_and_hint() -> None:
     async with running(World()) as world:
         with pytest.raises(CommandRefusedError) as refused:
-            await world.manager.command(lambda number: ev.TalkEnd(request_id=number))
+            await world.manager.command(lambda number: cmd.TalkEnd(request_id=number))
         assert refused.value.kind == "conversation.not_running"
         assert refused.value.hint
 
@@ -162,7 +170,7 @@ async def test_who_gave_up_waiting_is_not_answered_and_the_deed_is_done() -> Non
     async with running(World()) as world:
         await world.start()
         asking = asyncio.create_task(
-            world.manager.command(lambda number: ev.SendMessage(request_id=number, text="hi", respond=False))
+            world.manager.command(lambda number: cmd.SendMessage(request_id=number, text="hi", respond=False))
         )
         message = await world.noted("CreateMessage")
         asking.cancel()
@@ -178,13 +186,13 @@ async def test_shutting_down_refuses_whoever_still_waits() -> None:
     world = World()
     async with running(world):
         await world.start()
-        asking = asyncio.create_task(world.manager.command(lambda number: ev.RequestResponse(request_id=number)))
+        asking = asyncio.create_task(world.manager.command(lambda number: cmd.RequestResponse(request_id=number)))
         await world.noted("CreateResponse")
     with pytest.raises(CommandRefusedError) as refused:
         await asking
     assert refused.value.kind == "rpc.shutting_down"
     with pytest.raises(CommandRefusedError):
-        await world.manager.command(lambda number: ev.TalkBegin(request_id=number))
+        await world.manager.command(lambda number: cmd.TalkBegin(request_id=number))
 
 
 @pytest.mark.asyncio
@@ -194,7 +202,7 @@ async def test_a_full_inbox_drops_and_counts_events_and_refuses_commands() -> No
         world.manager.post(ev.PlayoutIdle())
     assert world.manager.dropped_events == 3
     with pytest.raises(CommandRefusedError):
-        await world.manager.command(lambda number: ev.TalkBegin(request_id=number))
+        await world.manager.command(lambda number: cmd.TalkBegin(request_id=number))
 
 
 @pytest.mark.asyncio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from voicebotd.conversation.commands import SetInstructions, SetTurnDetection
 from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
@@ -14,10 +15,9 @@ from voicebotd.conversation.effects import (
     UpdateSession,
 )
 from voicebotd.conversation.events import (
+    BargeIn,
     ServerError,
     SessionView,
-    SetInstructions,
-    SetTurnDetection,
     TurnDetection,
 )
 from voicebotd.conversation.policy import Policy
@@ -176,7 +176,7 @@ def test_push_to_talk_switches_turn_detection_off_and_on() -> None:
 
 
 def test_where_nobody_may_interrupt_the_service_does_not_either() -> None:
-    assert not standing(barge_in="off").session_turn_detection().interrupt_response
+    assert not standing(barge_in=BargeIn(mode="off")).session_turn_detection().interrupt_response
 
 
 def test_too_many_changes_at_once_are_refused_and_change_nothing() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.states import LATE, TABLE, Handled, Refused, State
 
 EVERY_EVENT = {
     kind
-    for kind in vars(ev).values()
-    if isinstance(kind, type) and issubclass(kind, ev.Event) and kind not in (ev.Event, ev.Command)
+    for kind in (*vars(ev).values(), *vars(cmd).values())
+    if isinstance(kind, type) and issubclass(kind, ev.Event) and kind not in (ev.Event, cmd.Command)
 }
 
 
@@ -23,14 +24,14 @@ def test_every_event_has_a_cell_in_every_state(state: State) -> None:
 def test_only_commands_are_refused_because_only_they_can_be_answered(state: State) -> None:
     for kind, cell in TABLE[state].items():
         if isinstance(cell, Refused):
-            assert issubclass(kind, ev.Command)
+            assert issubclass(kind, cmd.Command)
             assert cell.hint
 
 
 @pytest.mark.parametrize("state", State)
 def test_no_command_is_ignored(state: State) -> None:
     for kind, cell in TABLE[state].items():
-        if issubclass(kind, ev.Command):
+        if issubclass(kind, cmd.Command):
             assert cell is not LATE
 
 

@@ -18,7 +18,7 @@ import structlog
 from voicebotd.config.layers import INSTRUCTIONS_KEY
 from voicebotd.config.load import LoadedConfig, change, forget, persist, to_persist
 from voicebotd.config.reload import Change, diff
-from voicebotd.conversation.events import Command, SetInstructions, SetTurnDetection
+from voicebotd.conversation.commands import Command, SetInstructions, SetTurnDetection
 from voicebotd.conversation.manager import ConversationManager
 
 Apply = Callable[[Any], None]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.desk import Desk
@@ -51,7 +52,7 @@ class Conversation:
         self._desk = Desk(self._ids, self._standing, deliver_within_s=policy.confirm_within_s)
         self._dialogue = Dialogue("", self._ids)
         self._record: ConversationRecord | None = None
-        self._opening: ev.StartConversation | None = None
+        self._opening: cmd.StartConversation | None = None
         self._ready = False
         self._started_at_s = self._now_s = self._sign_at_s = 0.0
         self._tokens = 0
@@ -72,6 +73,7 @@ class Conversation:
             runtime_instructions=self._standing.wanted.runtime,
             turn_detection=describe(self._standing.turn_detection),
             confirmed=self._standing.effective_turn_detection if self._standing.confirmed else None,
+            barge_in=asdict(self._standing.barge_in),
             talking=self._desk.talking,
             tokens=self._tokens,
             trouble=self._trouble,
@@ -89,7 +91,7 @@ class Conversation:
         if isinstance(cell, Late):
             return []
         if isinstance(cell, Refused):
-            assert isinstance(event, ev.Command)
+            assert isinstance(event, cmd.Command)
             refusal = fx.Refuse(
                 request_id=event.request_id,
                 kind=cell.kind,
@@ -108,7 +110,7 @@ class Conversation:
 
     # The life of a conversation.
 
-    def _start(self, event: ev.StartConversation) -> list[fx.Effect]:
+    def _start(self, event: cmd.StartConversation) -> list[fx.Effect]:
         self._record = ConversationRecord(
             conversation_id=event.conversation_id,
             provider=self._policy.provider,
@@ -126,7 +128,7 @@ class Conversation:
         reply = fx.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
         return [fx.Record(record=self._record), update, fx.OpenLink(), reply]
 
-    def _stop(self, event: ev.StopConversation) -> list[fx.Effect]:
+    def _stop(self, event: cmd.StopConversation) -> list[fx.Effect]:
         seconds = round(self._now_s - self._started_at_s, 1)
         turns = self._dialogue.turns.count
         reply = fx.Reply(request_id=event.request_id, result={"turns": turns, "seconds": seconds, "usd": None})
@@ -162,7 +164,7 @@ class Conversation:
             effects += self._dialogue.responses.submit(Request(event_id=self._ids.event(), instructions=instructions))
         return effects
 
-    def _assistant_opens(self, opening: ev.StartConversation) -> bool:
+    def _assistant_opens(self, opening: cmd.StartConversation) -> bool:
         if opening.greeting and opening.speaks_first is None:
             return True
         return (opening.speaks_first or self._policy.speaks_first) == "assistant"
@@ -299,7 +301,7 @@ class Conversation:
     def _speech_started(self, event: ev.SpeechStarted) -> list[fx.Effect]:
         detection = self._standing.session_turn_detection()
         return self._dialogue.speech_started(
-            event, self._policy.barge_in, service_interrupts=detection.interrupt_response
+            event, self._policy.barge_in.mode, service_interrupts=detection.interrupt_response
         )
 
     def _speech_stopped(self, event: ev.SpeechStopped) -> list[fx.Effect]:
@@ -314,10 +316,10 @@ class Conversation:
         data = {"state": "ready", "input": event.input_name, "output": event.output_name}
         return [fx.Publish(topic="device", data=data)]
 
-    def _set_instructions(self, event: ev.SetInstructions) -> list[fx.Effect]:
+    def _set_instructions(self, event: cmd.SetInstructions) -> list[fx.Effect]:
         return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
 
-    def _send_message(self, event: ev.SendMessage) -> list[fx.Effect]:
+    def _send_message(self, event: cmd.SendMessage) -> list[fx.Effect]:
         return self._desk.send_message(event, self._dialogue)
 
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[fx.Effect]]]] = {
@@ -332,17 +334,22 @@ class Conversation:
         ev.ResponseDone: _response_done,
         ev.ServerError: _server_error,
         ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._ready),
+        ev.VoiceStarted: lambda _self, _event: [],
+        ev.VoiceStopped: lambda _self, _event: [],
+        ev.LocalTurnStarted: lambda _self, _event: [],
+        ev.LocalTurnStopped: lambda _self, _event: [],
         ev.AudioLost: _audio_lost,
         ev.AudioReady: _audio_ready,
         ev.AudioInputEnded: _input_end,
         ev.TimerFired: _timer,
-        ev.StartConversation: _start,
-        ev.StopConversation: _stop,
-        ev.SendMessage: _send_message,
-        ev.RequestResponse: lambda self, event: self._desk.request_response(event, self._dialogue),
-        ev.InterruptResponse: lambda self, event: self._desk.interrupt(event, self._dialogue),
-        ev.SetInstructions: _set_instructions,
-        ev.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
-        ev.TalkBegin: lambda self, event: self._desk.talk_begin(event, self._dialogue, self._now_s),
-        ev.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
+        cmd.StartConversation: _start,
+        cmd.StopConversation: _stop,
+        cmd.SendMessage: _send_message,
+        cmd.RequestResponse: lambda self, event: self._desk.request_response(event, self._dialogue),
+        cmd.InterruptResponse: lambda self, event: self._desk.interrupt(event, self._dialogue),
+        cmd.SetInstructions: _set_instructions,
+        cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
+        cmd.SetBargeIn: lambda self, event: self._standing.set_barge_in(event),
+        cmd.TalkBegin: lambda self, event: self._desk.talk_begin(event, self._dialogue, self._now_s),
+        cmd.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
     }

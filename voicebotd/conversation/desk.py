@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicebotd.conversation import barge_in
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.dialogue import Dialogue
@@ -48,7 +49,7 @@ class Desk:
 
     # Messages and responses.
 
-    def send_message(self, command: ev.SendMessage, dialogue: Dialogue) -> list[fx.Effect]:
+    def send_message(self, command: cmd.SendMessage, dialogue: Dialogue) -> list[fx.Effect]:
         """Put a text into the conversation; answered when the service took it."""
         item_id, event_id = self._ids.item(), self._ids.event()
         delivery = Delivery(event_id=event_id, item_id=item_id, request_id=command.request_id)
@@ -80,7 +81,7 @@ class Desk:
             [] if delivery is None else self._fail(delivery, "link.unavailable", "the service did not take it in time")
         )
 
-    def request_response(self, command: ev.RequestResponse, dialogue: Dialogue) -> list[fx.Effect]:
+    def request_response(self, command: cmd.RequestResponse, dialogue: Dialogue) -> list[fx.Effect]:
         request = Request(
             event_id=self._ids.event(),
             instructions=self._standing.for_response(command.instructions),
@@ -90,7 +91,7 @@ class Desk:
         )
         return dialogue.responses.submit(request)
 
-    def interrupt(self, command: ev.InterruptResponse, dialogue: Dialogue) -> list[fx.Effect]:
+    def interrupt(self, command: cmd.InterruptResponse, dialogue: Dialogue) -> list[fx.Effect]:
         """A person's hard stop: also of the answers that were to follow."""
         effects = dialogue.responses.drop_queue("response.interrupted", "everything was stopped by an interrupt")
         plan = barge_in.hard_stop(generating=dialogue.responses.active is not None)
@@ -102,7 +103,7 @@ class Desk:
 
     # Push to talk.
 
-    def talk_begin(self, command: ev.TalkBegin, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
+    def talk_begin(self, command: cmd.TalkBegin, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """The button is down: silence, an empty buffer, and only what is said from now on."""
         reply = fx.Reply(request_id=command.request_id, result={"talking": True})
         if self.talking:
@@ -119,7 +120,7 @@ class Desk:
             reply,
         ]
 
-    def talk_end(self, command: ev.TalkEnd, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
+    def talk_end(self, command: cmd.TalkEnd, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """The button is up: commit what was said and have it answered."""
         if self._talking_since_s is None:
             message, hint = "nobody is talking", "voicebotctl talk begins push to talk"
@@ -143,7 +144,7 @@ class Desk:
         effects += self._standing.talk(self._ids.event(), talking=False)
         return [*effects, fx.Publish(topic="turn", data={"event": "talk_ended", "committed": committed})]
 
-    def set_turn_detection(self, command: ev.SetTurnDetection, *, ready: bool) -> list[fx.Effect]:
+    def set_turn_detection(self, command: cmd.SetTurnDetection, *, ready: bool) -> list[fx.Effect]:
         """Turn detection is off while somebody holds the talk button, so it cannot be changed then."""
         if self.talking:
             message = "turn detection cannot be changed during push to talk"

@@ -121,9 +121,34 @@ class HoldInput(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMicrophone(Effect):
-    """Send (or stop sending) what the microphone hears to the service."""
+    """Send (or stop sending) what the microphone hears to the service; `preroll_ms` of what came before go first."""
 
     open: bool
+    preroll_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapePlayout(Effect):
+    """How loud the reply is (0 dB: as it came) and whether it stands still at the sample where it is."""
+
+    gain_db: float
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRule:
+    """When the local detector says that a turn began (`threshold`: probability, 0 to 1) and that it is over."""
+
+    threshold: float
+    silence_duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detect(Effect):
+    """What the local detector is to tell: `voice` the plain evidence, `turns` the turns by this rule (None: none)."""
+
+    voice: bool
+    turns: TurnRule | None
 
 
 # To the clock, the people and the records.

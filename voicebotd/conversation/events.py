@@ -8,7 +8,7 @@ data, stdlib only; this file knows no wire format and no device. Audio is always
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 SAMPLE_RATE_HZ = 24_000
 """The Realtime API's only PCM rate (openai-python `realtime_audio_formats.AudioPCM`)."""
@@ -18,16 +18,19 @@ BYTES_PER_MS = SAMPLES_PER_MS * BYTES_PER_SAMPLE
 
 Role = Literal["user", "assistant", "system"]
 Modality = Literal["audio", "text"]
-TurnDetectionType = Literal["server_vad", "semantic_vad", "none"]
+TurnDetectionType = Literal["server_vad", "semantic_vad", "none", "local"]
 Eagerness = Literal["auto", "low", "medium", "high"]
-BargeInMode = Literal["immediate", "off"]
+BargeInMode = Literal["immediate", "confirm", "off"]
 Speaker = Literal["user", "assistant"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
-    """How the service decides that the visitor's turn began and ended. `none` is push to talk."""
+    """Who decides that the visitor's turn began and ended, and how.
+
+    The service does (`server_vad`, `semantic_vad`), a person with a key (`none`), or the box itself (`local`).
+    """
 
     type: TurnDetectionType = "server_vad"
     threshold: float = 0.85
@@ -37,6 +40,19 @@ class TurnDetection:
     interrupt_response: bool = True
     idle_timeout_ms: int | None = None
     eagerness: Eagerness = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BargeIn:
+    """How the visitor may interrupt; `barge_in.py` says what each mode means. Only `confirm` uses the numbers."""
+
+    mode: BargeInMode = "confirm"
+    confirm_after_ms: int = 500
+    """Speech that lasts so long pauses the reply; until then it is only made quieter."""
+    min_speech_ms: int = 1000
+    """Shorter speech was a noise, and the reply goes on."""
+    resume_delay_ms: int = 800
+    duck_db: float = -12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +285,28 @@ class ServerError(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceStarted(Event):
+    """The local detector hears a voice (probability at least 0.5). Plain evidence, only where `Detect` asked for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceStopped(Event):
+    """The local detector has heard no voice for 200 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTurnStarted(Event):
+    """The local turn rule: the visitor's turn began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTurnStopped(Event):
+    """The local turn rule: the turn is over. `speech_ms`: from its onset to its last speech, without the silence."""
+
+    speech_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayoutStarted(Event):
     """The first sample of this piece was handed to the device."""
 
@@ -316,70 +354,3 @@ class AudioInputEnded(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired(Event):
     name: str
-
-
-# What people ask for. Every command is answered by exactly one `Reply` or `Refuse` with its `request_id`.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command(Event):
-    request_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartConversation(Command):
-    conversation_id: str
-    speaks_first: Speaker | None = None
-    greeting: str | None = None
-    instructions: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopConversation(Command):
-    reason: str = "requested"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendMessage(Command):
-    text: str
-    role: Literal["user", "system"] = "user"
-    respond: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestResponse(Command):
-    """`wait`: answer when the response is done, with its text; otherwise as soon as the service accepted it."""
-
-    instructions: str | None = None
-    output: Modality | None = None
-    wait: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterruptResponse(Command):
-    """A person's hard stop: works in every barge-in mode."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetInstructions(Command):
-    """Standing runtime instructions; `text` None clears them. `configured` changes what they stand behind."""
-
-    text: str | None
-    mode: Literal["append", "replace", "configured"] = "append"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetTurnDetection(Command):
-    """`changes` maps field names of `TurnDetection` to validated values."""
-
-    changes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TalkBegin(Command):
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TalkEnd(Command):
-    pass

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError
@@ -40,6 +41,8 @@ class Audio(Protocol):
     def play(self, item_id: str, content_index: int, pcm: bytes) -> None: ...
     def flush(self, token: int) -> None: ...
     def hold_input(self, hold: bool) -> None: ...
+    def shape(self, *, gain_db: float, paused: bool) -> None: ...
+    def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None: ...
 
 
 Published = Callable[[str, dict[str, Any]], None]
@@ -90,7 +93,7 @@ class ConversationManager:
         if self._microphone_open:
             self._link.send_audio(pcm)
 
-    async def command(self, make: Callable[[int], ev.Command]) -> dict[str, Any]:
+    async def command(self, make: Callable[[int], cmd.Command]) -> dict[str, Any]:
         """Hand a command to the core and await its answer; `make` gets the request id.
 
         Raises CommandRefusedError where the core refuses it.
@@ -151,6 +154,10 @@ class ConversationManager:
                 self._audio.play(effect.item_id, effect.content_index, effect.pcm)
             case fx.Flush():
                 self._audio.flush(effect.token)
+            case fx.ShapePlayout():
+                self._audio.shape(gain_db=effect.gain_db, paused=effect.paused)
+            case fx.Detect():
+                self._audio.detect(voice=effect.voice, turns=effect.turns)
             case fx.HoldInput():
                 self._audio.hold_input(effect.hold)
             case fx.OpenMicrophone():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from voicebotd.conversation.events import (
-    BargeInMode,
+    BargeIn,
     Speaker,
     TurnDetection,
 )
@@ -22,7 +22,7 @@ class Policy:
 
     instructions: str
     turn_detection: TurnDetection
-    barge_in: BargeInMode = "immediate"
+    barge_in: BargeIn = field(default_factory=BargeIn)
     speaks_first: Speaker = "user"
     greeting: str = ""
     provider: str = ""
@@ -38,7 +38,9 @@ class Policy:
     """An active response of which nothing came for this long is taken for over: its end may have been lost."""
     longest_talk_s: float = 60.0
     """Push to talk is let go after this long: whoever held the key may be gone, and nobody else could be heard."""
-    longest_speech_s: float = 120.0
-    """After this long without `speech_stopped` the box stops waiting for it: it may never come."""
+    longest_speech_s: float = 60.0
+    """After this long what was said is answered: a radio that plays on must not hold the box."""
+    idle_hangup_s: float | None = None
+    """After this long in which nobody spoke the session, which is paid for, is closed until a voice is heard."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

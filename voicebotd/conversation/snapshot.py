@@ -23,6 +23,7 @@ class Snapshot:
     turn_detection: dict[str, Any]
     """As wanted; `confirmed` as the service has it, None without a session."""
     confirmed: dict[str, Any] | None
+    barge_in: dict[str, Any]
     talking: bool
     tokens: int
     trouble: str

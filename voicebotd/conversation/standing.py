@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTurnDetection
 from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
@@ -21,10 +22,9 @@ from voicebotd.conversation.effects import (
     UpdateSession,
 )
 from voicebotd.conversation.events import (
+    BargeIn,
     ServerError,
     SessionView,
-    SetInstructions,
-    SetTurnDetection,
     TurnDetection,
 )
 from voicebotd.conversation.policy import Policy
@@ -38,6 +38,7 @@ class Wanted:
     """What we want of the session."""
 
     turn_detection: TurnDetection
+    barge_in: BargeIn
     configured: str
     """The instructions of the configuration."""
     runtime: Runtime = None
@@ -67,13 +68,19 @@ class Standing:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pending: deque[Change] = deque()
-        self.wanted = Wanted(turn_detection=policy.turn_detection, configured=policy.instructions)
+        self.wanted = Wanted(
+            turn_detection=policy.turn_detection, barge_in=policy.barge_in, configured=policy.instructions
+        )
         self.for_this_conversation = ""
         self.confirmed: SessionView | None = None
 
     @property
     def turn_detection(self) -> TurnDetection:
         return self.wanted.turn_detection
+
+    @property
+    def barge_in(self) -> BargeIn:
+        return self.wanted.barge_in
 
     @property
     def awaits_turn_detection(self) -> bool:
@@ -104,7 +111,7 @@ class Standing:
         """What the service is to do: nothing during push to talk; no cancelling where nobody may interrupt."""
         if talking:
             return TurnDetection(type="none")
-        if self._policy.barge_in == "off":
+        if self.barge_in.mode == "off":
             return replace(self.turn_detection, interrupt_response=False)
         return self.turn_detection
 
@@ -116,6 +123,11 @@ class Standing:
         """Change the turn detection, in the running session if there is one."""
         after = replace(self.wanted, turn_detection=replace(self.turn_detection, **command.changes))
         return self._change(command.request_id, event_id, after, requested=command.changes, ready=ready)
+
+    def set_barge_in(self, command: SetBargeIn) -> list[Effect]:
+        """Change how the visitor may interrupt."""
+        self.wanted = replace(self.wanted, barge_in=replace(self.barge_in, **command.changes))
+        return [Reply(request_id=command.request_id, result={"barge_in": asdict(self.barge_in), "applied": "live"})]
 
     def talk(self, event_id: str, *, talking: bool) -> list[Effect]:
         """Switch the service's own turn detection off for push to talk, and back on after it."""

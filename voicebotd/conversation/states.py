@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 
 
@@ -27,6 +28,8 @@ class State(StrEnum):
     """An answer is due or being made, and nothing of it sounds yet."""
     SPEAKING = "speaking"
     """The assistant is audible."""
+    DOZING = "dozing"
+    """Nobody spoke for long: the session is closed, the box listens by itself, and a voice opens it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Refused:
 Cell = Handled | Late | Refused
 LATE = Late()
 
-OFF, CONNECTING, LISTENING, HEARING, THINKING, SPEAKING = State
+OFF, CONNECTING, LISTENING, HEARING, THINKING, SPEAKING, DOZING = State
 LIVE = frozenset({LISTENING, HEARING, THINKING, SPEAKING})
 QUIET = LIVE - {HEARING}
 
@@ -81,6 +84,10 @@ FROM_SESSION: tuple[type[ev.Event], ...] = (
     ev.ServerError,
 )
 FROM_AUDIO: tuple[type[ev.Event], ...] = (
+    ev.VoiceStarted,
+    ev.VoiceStopped,
+    ev.LocalTurnStarted,
+    ev.LocalTurnStopped,
     ev.PlayoutStarted,
     ev.PlayoutProgressed,
     ev.PlayoutIdle,
@@ -90,9 +97,14 @@ FROM_AUDIO: tuple[type[ev.Event], ...] = (
     ev.AudioInputEnded,
     ev.TimerFired,
 )
-STANDING: tuple[type[ev.Event], ...] = (ev.SetInstructions, ev.SetTurnDetection)
-NEEDS_SESSION: tuple[type[ev.Event], ...] = (ev.SendMessage, ev.RequestResponse, ev.TalkBegin, ev.TalkEnd)
-NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (*NEEDS_SESSION, ev.InterruptResponse, ev.StopConversation)
+STANDING: tuple[type[ev.Event], ...] = (cmd.SetInstructions, cmd.SetTurnDetection, cmd.SetBargeIn)
+NEEDS_SESSION: tuple[type[ev.Event], ...] = (
+    cmd.SendMessage,
+    cmd.RequestResponse,
+    cmd.TalkBegin,
+    cmd.TalkEnd,
+)
+NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (*NEEDS_SESSION, cmd.InterruptResponse, cmd.StopConversation)
 
 NOT_RUNNING = Refused("conversation.not_running", "no conversation is running", "start one: voicebotctl start")
 ALREADY_RUNNING = Refused(
@@ -118,19 +130,20 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         **_cells(FROM_SESSION, anywhere),
         **_cells(FROM_AUDIO, anywhere),
         **_cells(STANDING, _to(state)),
+        cmd.SetBargeIn: anywhere,
         ev.LinkReady: anywhere,
         ev.LinkLost: _to(CONNECTING, OFF),
         ev.SpeechStarted: _to(HEARING),
         ev.AudioLost: _to(state),
         ev.AudioReady: _to(state),
-        ev.TimerFired: Handled(LIVE | {OFF}),
-        ev.StartConversation: ALREADY_RUNNING,
-        ev.StopConversation: _to(OFF),
-        ev.SendMessage: anywhere,
-        ev.RequestResponse: anywhere,
-        ev.InterruptResponse: anywhere,
-        ev.TalkBegin: _to(HEARING),
-        ev.TalkEnd: Handled(LIVE),
+        ev.TimerFired: Handled(LIVE | {OFF, DOZING}),
+        cmd.StartConversation: ALREADY_RUNNING,
+        cmd.StopConversation: _to(OFF),
+        cmd.SendMessage: anywhere,
+        cmd.RequestResponse: anywhere,
+        cmd.InterruptResponse: anywhere,
+        cmd.TalkBegin: _to(HEARING),
+        cmd.TalkEnd: Handled(LIVE),
     }
 
 
@@ -143,7 +156,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(NEEDS_CONVERSATION, NOT_RUNNING),
         ev.LinkReady: LATE,
         ev.LinkLost: LATE,
-        ev.StartConversation: _to(CONNECTING),
+        cmd.StartConversation: _to(CONNECTING),
     },
     CONNECTING: {
         **_cells(FROM_SESSION, LATE),
@@ -152,12 +165,25 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(NEEDS_SESSION, NO_LINK),
         ev.LinkReady: Handled(QUIET),
         ev.LinkLost: _to(CONNECTING, OFF),
-        ev.StartConversation: ALREADY_RUNNING,
-        ev.InterruptResponse: _to(CONNECTING),
-        ev.StopConversation: _to(OFF),
+        cmd.StartConversation: ALREADY_RUNNING,
+        cmd.InterruptResponse: _to(CONNECTING),
+        cmd.StopConversation: _to(OFF),
     },
     LISTENING: _live(LISTENING),
     HEARING: _live(HEARING),
     THINKING: _live(THINKING),
     SPEAKING: _live(SPEAKING),
+    DOZING: {
+        **_cells(FROM_SESSION, LATE),
+        **_cells(FROM_AUDIO, _to(DOZING)),
+        **_cells(STANDING, _to(DOZING)),
+        **_cells(NEEDS_SESSION, _to(CONNECTING)),
+        ev.VoiceStarted: _to(CONNECTING),
+        ev.LocalTurnStarted: _to(CONNECTING),
+        ev.LinkReady: LATE,
+        ev.LinkLost: LATE,
+        cmd.StartConversation: ALREADY_RUNNING,
+        cmd.InterruptResponse: _to(DOZING),
+        cmd.StopConversation: _to(OFF),
+    },
 }

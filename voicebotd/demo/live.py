@@ -17,7 +17,7 @@ from typing import Any
 
 from voicebotd.assembly import Stack, audio_options_of, build
 from voicebotd.config.load import LoadedConfig
-from voicebotd.conversation import events as ev
+from voicebotd.conversation import commands as cmd
 from voicebotd.demo.stage import Stage
 from voicebotd.errors import AudioError, CommandRefusedError
 
@@ -51,22 +51,22 @@ async def _talk(stack: Stack, watch: Watch, stage: Stage, at_most_s: float) -> N
     stage.say("Your microphone is open. Speak after the greeting; or wait, and a recorded visitor speaks.")
     if _at_a_terminal():
         stage.say("It does not listen while it speaks (there is no echo canceller yet): Enter interrupts it.")
-    await _command(stack, ev.StartConversation, conversation_id=uuid.uuid4().hex)
+    await _command(stack, cmd.StartConversation, conversation_id=uuid.uuid4().hex)
     try:
         async with asyncio.timeout(at_most_s):
             await watch.silence()
     except TimeoutError:
         stage.say("That was all the time that the demonstration has.")
-    await _command(stack, ev.StopConversation, reason="the demonstration ended")
+    await _command(stack, cmd.StopConversation, reason="the demonstration ended")
 
 
-async def _command(stack: Stack, kind: Callable[..., ev.Command], **what: str) -> None:
+async def _command(stack: Stack, kind: Callable[..., cmd.Command], **what: str) -> None:
     await stack.manager.command(lambda number: kind(request_id=number, **what))
 
 
 async def _interrupt(stack: Stack) -> None:
     with suppress(CommandRefusedError):  # before the conversation began, or after its end
-        await _command(stack, ev.InterruptResponse)
+        await _command(stack, cmd.InterruptResponse)
 
 
 def _at_a_terminal() -> bool:

@@ -13,7 +13,7 @@ from voicebotd.audio.manager import AudioManager
 from voicebotd.control.contract_results import FileDocument
 from voicebotd.control.jsonrpc import refusal
 from voicebotd.control.tuning import Outcome, Tuning
-from voicebotd.conversation import events as ev
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation.manager import ConversationManager
 from voicebotd.errors import CommandRefusedError
 from voicebotd.realtime.service import OpenAIService
@@ -51,7 +51,7 @@ class Box:
     started_at_s: float
     """On the monotonic clock."""
 
-    async def command(self, make: Callable[[int], ev.Command]) -> dict[str, Any]:
+    async def command(self, make: Callable[[int], cmd.Command]) -> dict[str, Any]:
         """Ask the conversation. Raises RpcError where it refuses."""
         return await self.refusing(self.manager.command(make))
 

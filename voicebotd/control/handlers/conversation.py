@@ -22,7 +22,7 @@ from voicebotd.control.contract_results import (
 )
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
-from voicebotd.conversation import events as ev
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation.states import State
 
 
@@ -34,7 +34,7 @@ def conversation_handlers(box: Box) -> dict[str, Handler]:
         if params.profile is not None and box.manager.snapshot().state is State.OFF:
             await box.tune({"conversation.profile": params.profile}, persistent=False)
         result = await box.command(
-            lambda number: ev.StartConversation(
+            lambda number: cmd.StartConversation(
                 request_id=number,
                 conversation_id=uuid.uuid4().hex,
                 greeting=params.greeting,
@@ -44,32 +44,34 @@ def conversation_handlers(box: Box) -> dict[str, Handler]:
         return ConversationStarted(**result)
 
     async def stop(_params: NoParams, _caller: Caller) -> ConversationStopped:
-        summary = await box.command(lambda number: ev.StopConversation(request_id=number))
+        summary = await box.command(lambda number: cmd.StopConversation(request_id=number))
         return ConversationStopped(summary=ConversationSummary(**summary))
 
     async def send(params: MessageSendParams, _caller: Caller) -> MessageSent:
         result = await box.command(
-            lambda number: ev.SendMessage(request_id=number, text=params.text, role=params.role, respond=params.respond)
+            lambda number: cmd.SendMessage(
+                request_id=number, text=params.text, role=params.role, respond=params.respond
+            )
         )
         return MessageSent(**result)
 
     async def respond(params: ResponseRequestParams, _caller: Caller) -> ResponseRequested:
         result = await box.command(
-            lambda number: ev.RequestResponse(
+            lambda number: cmd.RequestResponse(
                 request_id=number, instructions=params.instructions, output=params.output, wait=params.wait
             )
         )
         return ResponseRequested(**result)
 
     async def interrupt(_params: NoParams, _caller: Caller) -> ResponseInterrupted:
-        return ResponseInterrupted(**await box.command(lambda number: ev.InterruptResponse(request_id=number)))
+        return ResponseInterrupted(**await box.command(lambda number: cmd.InterruptResponse(request_id=number)))
 
     async def talk_begin(_params: NoParams, _caller: Caller) -> Talk:
-        await box.command(lambda number: ev.TalkBegin(request_id=number))
+        await box.command(lambda number: cmd.TalkBegin(request_id=number))
         return Talk(talking=True)
 
     async def talk_end(_params: NoParams, _caller: Caller) -> Talk:
-        result = await box.command(lambda number: ev.TalkEnd(request_id=number))
+        result = await box.command(lambda number: cmd.TalkEnd(request_id=number))
         return Talk(talking=False, committed=result["committed"])
 
     return {

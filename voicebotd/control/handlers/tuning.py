@@ -22,7 +22,7 @@ from voicebotd.control.contract_results import Config, ConfigValue, Instructions
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.control.jsonrpc import refusal
-from voicebotd.conversation import events as ev
+from voicebotd.conversation import commands as cmd
 from voicebotd.errors import ConfigError
 
 _NEVER_MS = 0
@@ -47,7 +47,7 @@ def _instructions(box: Box) -> dict[str, Handler]:
         return Instructions(effective=snapshot.instructions, runtime=text, mode=mode, persisted=persisted)
 
     async def instruct(text: str | None, mode: Any = "append") -> None:
-        await box.command(lambda number: ev.SetInstructions(request_id=number, text=text, mode=mode))
+        await box.command(lambda number: cmd.SetInstructions(request_id=number, text=text, mode=mode))
 
     async def get(_params: NoParams, _caller: Caller) -> Instructions:
         return current()
