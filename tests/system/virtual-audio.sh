@@ -3,8 +3,9 @@
 #
 #   microphone   null sink "mic_in", whose monitor is remapped to the source "vmic"; what is played into mic_in is heard
 #   loudspeaker  null sink "vspk"; what is recorded from vspk.monitor is what a visitor would have heard
+#   room         with `loop MS DB` the microphone also hears the loudspeaker, that much later and louder (-6: quieter)
 #
-# verbs   start | stop | status | env | play FILE | record FILE.wav SECONDS
+# verbs   start | stop | status | env | play FILE | record FILE.wav SECONDS | loop MS DB | unloop
 # faults  kill9 | freeze | thaw | killstreams | unplug | replug | unplugall | suspend | resume
 #
 # By hand:  ./virtual-audio.sh start; eval "$(./virtual-audio.sh env)"; voicebotd --rehearse &  ./virtual-audio.sh play question.wav
@@ -103,6 +104,15 @@ case "${1:-}" in
     set_env
     timeout "$3" parec --device=vspk.monitor --format=s16le --rate=24000 --channels=1 --latency-msec=10 --file-format=wav "$2" || [ $? -eq 124 ]
     ;;
+  loop)
+    set_env
+    # The two sinks share one clock, so there is nothing to adjust; adjusting resamples, and stutters until it has settled.
+    module=$(pactl load-module module-loopback source=vspk.monitor sink=mic_in latency_msec="$2" adjust_time=0 \
+      source_dont_move=true sink_dont_move=true remix=false)
+    input=$(pactl list sink-inputs | awk -v module="$module" '/^Sink Input #/ {n = substr($3, 2)} /Owner Module:/ && $3 == module {print n}')
+    pactl set-sink-input-volume "$input" "${3}dB"
+    ;;
+  unloop) set_env; for m in $(modules 'module-loopback'); do pactl unload-module "$m"; done ;;
   kill9) kill -9 "$(cat "$PID_FILE")"; await_death 100 ;;
   freeze) kill -STOP "$(cat "$PID_FILE")" ;;
   thaw) kill -CONT "$(cat "$PID_FILE")" ;;
@@ -122,5 +132,5 @@ case "${1:-}" in
   unplugall) set_env; for m in $(modules 'module-null-sink|module-remap-source'); do pactl unload-module "$m" || true; done ;;
   suspend) set_env; suspend 1 ;;
   resume) set_env; suspend 0 ;;
-  *) sed -n 2,13p "$0"; exit 2 ;;
+  *) sed -n 2,14p "$0"; exit 2 ;;
 esac

@@ -113,9 +113,9 @@ class VirtualCard:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self.env, "HOME": f"{self.directory}/home"}
 
-    def _do(self, verb: str) -> None:
+    def _do(self, verb: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(SCRIPT), verb],
+            [str(SCRIPT), verb, *arguments],
             env={**os.environ, "VA_DIR": str(self.directory)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -182,6 +182,15 @@ class VirtualCard:
         """Speak until the last sample was heard."""
         speaking = self.say(samples, into=into)
         assert speaking.wait((len(samples) / RATE_HZ + 5) * SCALE) == 0
+
+    @contextmanager
+    def loop_back(self, *, delay_ms: int = 60, gain_db: float = -6.0) -> Iterator[None]:
+        """The microphone hears the loudspeaker while the block runs: what a box on an open table does."""
+        self._do("loop", str(delay_ms), str(gain_db))
+        try:
+            yield
+        finally:
+            self._do("unloop")
 
     @contextmanager
     def listening(self, source: str = "vspk.monitor") -> Iterator[Ear]:

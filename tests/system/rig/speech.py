@@ -30,6 +30,19 @@ def manifest() -> dict[str, Any]:
     return found
 
 
+@cache
+def cough() -> Samples:
+    """300 ms that are no words and yet a voice: what makes a speech detector begin a turn (Silero gives it 0.99).
+
+    A vowel cut out of a visitor's word, with a burst of noise in front as a throat makes it.
+    """
+    size, rise = round(0.3 * RATE_HZ), round(0.02 * RATE_HZ)
+    voice = clip("visitor_goodbye")[RATE_HZ : RATE_HZ + size].astype(np.float64)
+    ramp = np.minimum(1.0, np.minimum(np.arange(size), np.arange(size)[::-1]) / rise)
+    burst = np.random.default_rng(26).standard_normal(size) * 600 * np.exp(-np.arange(size) / (0.03 * RATE_HZ))
+    return np.asarray((voice + burst) * ramp, dtype=np.int16)
+
+
 def text(name: str) -> str:
     """What the clip says."""
     said: str = manifest()[name]["text"]
