@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from voicebotd.audio import manager as manager_module
+from voicebotd.audio import selection as selection_module
 from voicebotd.audio.devices import DeviceInfo
 from voicebotd.audio.manager import AudioManager
 from voicebotd.audio.options import AudioOptions, FileOptions, Pace
@@ -280,7 +280,7 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     async def listing() -> list[DeviceInfo]:
         return [CARD, replace(CARD, index=1, name="HDMI", input_channels=0)]
 
-    monkeypatch.setattr(manager_module, "list_devices", listing)
+    monkeypatch.setattr(selection_module, "list_devices", listing)
 
 
 @pytest.mark.asyncio

@@ -8,16 +8,14 @@ never blocks the event loop.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-from voicebotd.audio.child import list_devices
-from voicebotd.audio.devices import DeviceInfo, resolve
+from voicebotd.audio.devices import DeviceInfo
+from voicebotd.audio.hearing import BothSides, Hearing
 from voicebotd.audio.life import Life
-from voicebotd.audio.options import AudioOptions, AudioStatus, EchoControl
+from voicebotd.audio.options import SAMPLE_RATE_HZ, AudioOptions, AudioStatus, EchoControl, Level
 from voicebotd.audio.playback import Playback
 from voicebotd.audio.protocol import (
     Adjust,
@@ -26,13 +24,16 @@ from voicebotd.audio.protocol import (
     Flushed,
     Heartbeat,
     InputEnded,
+    Measured,
     Message,
     Open,
     Opened,
     OpenFailed,
     Play,
 )
+from voicebotd.audio.selection import KEEP, DeviceListing, choose
 from voicebotd.audio.vitals import Vitals
+from voicebotd.conversation.effects import TurnRule
 from voicebotd.conversation.events import (
     AudioInputEnded,
     AudioLost,
@@ -42,21 +43,23 @@ from voicebotd.conversation.events import (
 from voicebotd.errors import AudioError
 from voicebotd.service import BaseService, Health
 
-LISTING_KEPT_S = 1.0
-"""How long a list of devices counts as new."""
 SELECT_DEADLINE_S = 5.0
+RECORD_GRACE_S = 5.0
+"""How much longer than itself a recording of both sides may take: a process that just died is back within a second."""
+DUCK_RANGE_DB = (-60.0, 0.0)
 RETRY_HINT = "it is reopened by itself; if this stays, check the device and the sound server"
-
-KEEP: Final = "\0keep"
-"""For `select`: leave this device as it is. No device can be named so."""
 
 
 class AudioManager(BaseService):
     """Sound for one conversation at a time.
 
-    `on_event` and `on_capture` are called on the event loop and must return at once. `on_capture` gets 10 ms frames,
-    24 kHz mono s16le, as long as the sound runs, muted or not (then zeros).
+    `on_event`, `on_capture` and `on_level` are called on the event loop and must return at once. `on_capture` gets
+    10 ms frames, 24 kHz mono s16le, as long as the sound runs, muted or not (then zeros). An event that a frame caused
+    comes before that frame: whoever then sends what was heard until now has all that led to it, and the frame follows.
     """
+
+    on_level: Callable[[Level], None] | None = None
+    """Gets at most 20 levels a second, while `want_levels(True)` is in force."""
 
     def __init__(
         self,
@@ -73,11 +76,12 @@ class AudioManager(BaseService):
         self._vitals = Vitals()
         self._life = Life(self, rng or random.Random())  # noqa: S311 - jitter, no secret
         self._hold_input = self._stand_still = False
+        self._duck_db, self._paused = 0.0, False
+        self._hearing = Hearing()
+        self._recording: asyncio.Future[BothSides] | None = None
         self._has_run = False
         self._selecting = asyncio.Lock()
-        self._listing = asyncio.Lock()
-        self._listed: list[DeviceInfo] = []
-        self._listed_at_s = -math.inf
+        self._listing = DeviceListing()
         self._outcome: asyncio.Future[None] | None = None
 
     # Life.
@@ -132,9 +136,7 @@ class AudioManager(BaseService):
     def received(self, message: Message) -> None:
         now_s = asyncio.get_running_loop().time()
         if isinstance(message, Captured):
-            self._vitals.capture_delay_ms = round((now_s - message.captured_at_s) * 1000, 2)
-            self._position(message.epoch, message.handed_samples, now_s)
-            self._on_capture(message.pcm)
+            self._captured(message, now_s)
         elif isinstance(message, Heartbeat):
             self._vitals.beats(message)
             self._position(message.epoch, message.handed_samples, now_s)
@@ -148,6 +150,21 @@ class AudioManager(BaseService):
             self._fails(message.reason, message.hint)
         elif isinstance(message, InputEnded):
             self._on_event(AudioInputEnded())
+        elif isinstance(message, Measured):
+            self._measured(message)
+
+    def _captured(self, frame: Captured, now_s: float) -> None:
+        self._vitals.capture_delay_ms = round((now_s - frame.captured_at_s) * 1000, 2)
+        self._position(frame.epoch, frame.handed_samples, now_s)
+        self._emit(self._hearing.voice.hear(frame.voice))
+        if self.on_level is not None and (level := self._hearing.level(frame, now_s=now_s)) is not None:
+            self.on_level(level)
+        self._on_capture(frame.pcm)
+
+    def _measured(self, message: Measured) -> None:
+        both = self._hearing.measured(message)
+        if both is not None and self._recording is not None and not self._recording.done():
+            self._recording.set_result(both)
 
     def ticked(self, now_s: float) -> None:
         self._emit(self._playback.expired(now_s))
@@ -155,6 +172,9 @@ class AudioManager(BaseService):
     def gone(self, reason: str) -> None:
         self._vitals.ended()
         self._emit(self._playback.lost())
+        self._emit(self._hearing.lost())
+        if self._recording is not None and not self._recording.done():
+            self._recording.set_exception(AudioError("the sound was lost during the recording", hint="try again"))
         if reason:
             self._fails(reason, RETRY_HINT)
 
@@ -197,6 +217,10 @@ class AudioManager(BaseService):
             echo_control=self._options.echo_control,
             hold_input=self._hold_input,
             stand_still=self._stand_still,
+            duck_db=self._duck_db,
+            paused=self._paused,
+            detect_voice=self._hearing.needs_voice,
+            measure=self._hearing.needs_both_sides,
         )
 
     def _feed(self) -> None:
@@ -219,6 +243,47 @@ class AudioManager(BaseService):
         if self._vitals.opened is None:
             self._emit(self._playback.lost())
 
+    def shape(self, *, gain_db: float, paused: bool) -> None:
+        """How the playout sounds from now on, also the one after a flush: softer by `gain_db` (-60…0, reached within
+        40 ms without a click), and waiting at the sample where it is, or not. Raises `AudioError` out of range."""
+        if not DUCK_RANGE_DB[0] <= gain_db <= DUCK_RANGE_DB[1]:
+            raise AudioError(f"gain_db {gain_db} is out of range {DUCK_RANGE_DB[0]:g}…{DUCK_RANGE_DB[1]:g}")
+        self._duck_db, self._paused = gain_db, paused
+        self._tell()
+
+    def detect(self, *, voice: bool, turns: TurnRule | None) -> None:
+        """Post `VoiceStarted`/`VoiceStopped` (`voice`) and `LocalTurnStarted`/`LocalTurnStopped` (by the rule `turns`)
+        from now on, or no more. What began before the audio process died ends with it."""
+        self._hearing.voice.want(voice=voice, turns=turns)
+        self._tell()
+
+    def want_levels(self, on: bool) -> None:
+        """Call `on_level` from now on, or no more. Costs the measuring of the probability of speech."""
+        self._hearing.levels_wanted = on
+        self._tell()
+
+    async def record_both(self, duration_s: float) -> BothSides:
+        """The next `duration_s` seconds of the microphone before echo control and of what the loudspeaker was given,
+        sample for sample beside each other. What plays, plays on; `on_capture` gets zeros meanwhile.
+
+        Raises `AudioError` while another recording runs, and when the sound is not there or is lost.
+        """
+        if self._recording is not None:
+            raise AudioError("another recording of both sides is running", hint="wait for its end")
+        self._recording = asyncio.get_running_loop().create_future()
+        self._hearing.record(round(duration_s * SAMPLE_RATE_HZ))
+        self._tell()
+        try:
+            async with asyncio.timeout(duration_s + RECORD_GRACE_S):
+                return await self._recording
+        except TimeoutError:
+            reason = self._vitals.reason or "the microphone gives nothing"
+            raise AudioError(reason, hint=self._vitals.hint) from None
+        finally:
+            self._recording = None
+            self._hearing.stop_recording()
+            self._tell()
+
     def set_muted(self, on: bool) -> None:
         """A muted microphone hears zeros."""
         self._change(replace(self._options, muted=on))
@@ -237,30 +302,25 @@ class AudioManager(BaseService):
     def stand_still(self, on: bool) -> None:
         """For a file: stop its clock, so that nothing of it comes, not even silence, and nothing is played."""
         self._stand_still = on
-        self._change(self._options)
+        self._tell()
 
     def hold_input(self, on: bool) -> None:
         """For a file: let it stand still, and silence be heard instead."""
         self._hold_input = on
-        self._change(self._options)
+        self._tell()
 
     def _change(self, options: AudioOptions) -> None:
         self._options = options
+        self._tell()
+
+    def _tell(self) -> None:
         self._life.tell(self._settings())
 
     # Devices.
 
     async def devices(self) -> list[DeviceInfo]:
-        """All sound devices. Takes 0.2 s; raises `AudioError` after 5 s or when PortAudio cannot say.
-
-        Those who ask together share one listing: each is a process, and many of them would starve the sound.
-        """
-        now_s = asyncio.get_running_loop().time
-        async with self._listing:
-            if now_s() - self._listed_at_s > LISTING_KEPT_S:
-                self._listed = await list_devices()
-                self._listed_at_s = now_s()
-            return list(self._listed)
+        """All sound devices. Takes 0.2 s; raises `AudioError` after 5 s or when PortAudio cannot say."""
+        return await self._listing.devices()
 
     async def select(self, *, input_device: int | str | None = KEEP, output_device: int | str | None = KEEP) -> None:
         """Change to other devices (None: the default) and return when they run.
@@ -271,14 +331,7 @@ class AudioManager(BaseService):
             raise AudioError("a file is the sound device", hint="restart with audio.backend portaudio")
         async with self._selecting:
             before = self._options
-            chosen = before
-            devices = await self.devices()
-            if input_device != KEEP:
-                resolve(devices, input_device, "input")
-                chosen = replace(chosen, input_device=input_device)
-            if output_device != KEEP:
-                resolve(devices, output_device, "output")
-                chosen = replace(chosen, output_device=output_device)
+            chosen = choose(before, await self.devices(), input_device=input_device, output_device=output_device)
             try:
                 await self._reopen(chosen)
             except (AudioError, TimeoutError) as error:

@@ -130,4 +130,4 @@ class AudioStatus:
     """Assistant audio that did not fit into the ten-minute backlog."""
     played_ms: int = 0
     drift_corrections: int = 0
-    """Times that input and output streams had to be paired anew; the drift of their clocks alone is followed without."""
+    """Times that input and output streams had to be paired anew; drift alone is followed without that."""
