@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from voicebotd.audio.callback import Exchange
 from voicebotd.audio.ring import Ring, Samples
@@ -88,6 +89,159 @@ def test_a_flush_of_nothing_is_answered_too() -> None:
     subject.flushes_wanted += 1
     assert play(subject) == [0] * BLOCK
     assert (subject.flushes_done, subject.flushed_at_frames) == (1, 0)
+
+
+def test_a_flush_in_a_block_shorter_than_the_fade_still_ends_in_silence() -> None:
+    subject = Exchange(capture=Ring(20), playback=Ring(100), far=Ring(100), fade_frames=20, wake=lambda: None)
+    subject.playback.write(block(900, 40))
+    subject.flushes_wanted += 1
+    faded = play(subject)
+    assert faded == sorted(faded, reverse=True)
+    assert faded[-1] < 900 / 10
+    assert play(subject) == [0] * BLOCK
+
+
+def counting(samples: int, first: int = 1) -> Samples:
+    return np.arange(first, first + samples, dtype=np.int16) * 100
+
+
+@pytest.mark.parametrize("fade_frames", [4, 10, 17, 25], ids=lambda frames: f"fade of {frames} in blocks of 10")
+@pytest.mark.parametrize("held_blocks", [1, 2, 3, 9])
+def test_a_pause_takes_every_sample_once_whatever_the_blocks(fade_frames: int, held_blocks: int) -> None:
+    subject = Exchange(
+        capture=Ring(20), playback=Ring(1000), far=Ring(1000), fade_frames=fade_frames, wake=lambda: None
+    )
+    subject.more_to_come = True
+    subject.playback.write(block(1000, 300))
+    before = subject.playback.readable
+    given = [play(subject) for _ in range(2)]
+    subject.paused = True
+    given += [play(subject) for _ in range(held_blocks)]
+    held = before - subject.playback.readable
+    assert held == 2 * BLOCK + min(fade_frames, held_blocks * BLOCK)
+    assert subject.handed_frames == held
+    subject.paused = False
+    given += [play(subject) for _ in range(5)]
+    assert subject.handed_frames == before - subject.playback.readable == held + 5 * BLOCK
+    assert subject.starved_blocks == 0
+    out = np.array([sample for part in given for sample in part])
+    steps = np.abs(np.diff(out))
+    assert steps.max() <= 1000 / (fade_frames - 1) + 1, "a step louder than the fade's own is a click"
+    assert given[-1] == [1000] * BLOCK
+    if held_blocks * BLOCK >= fade_frames + BLOCK:
+        assert given[1 + held_blocks] == [0] * BLOCK
+
+
+def test_a_pause_and_its_end_weigh_each_sample_by_a_ramp_and_skip_none() -> None:
+    subject = exchange()
+    subject.playback.write(counting(50))
+    first = play(subject)
+    subject.paused = True
+    out = play(subject)
+    assert play(subject) == [0] * BLOCK
+    subject.paused = False
+    back = play(subject)
+    rest = play(subject)
+    assert first == counting(10).tolist()
+    ramp = np.linspace(1, 0, BLOCK, dtype=np.float32)
+    assert out == (counting(10, 11) * ramp).astype(np.int16).tolist()
+    assert back == (counting(10, 21) * ramp[::-1]).astype(np.int16).tolist()
+    assert rest == counting(10, 31).tolist()
+
+
+def test_a_pause_that_ends_while_it_fades_turns_round_where_it_is() -> None:
+    subject = Exchange(capture=Ring(20), playback=Ring(1000), far=Ring(100), fade_frames=30, wake=lambda: None)
+    subject.playback.write(block(3000, 300))
+    play(subject)
+    subject.paused = True
+    lowest = play(subject)[-1]
+    subject.paused = False
+    back = play(subject)
+    assert back[0] == lowest
+    assert back == sorted(back)
+    assert back[-1] == 3000
+    assert play(subject) == [3000] * BLOCK
+
+
+def test_while_paused_a_dry_ring_starves_nobody() -> None:
+    subject = exchange()
+    subject.more_to_come = True
+    subject.playback.write(block(1000, 13))
+    play(subject)
+    subject.paused = True
+    assert play(subject)[3:] == [0] * 7
+    subject.playback.write(block(1000, 20))
+    assert play(subject) == [0] * BLOCK
+    assert (subject.starved_blocks, subject.playback.readable, subject.handed_frames) == (0, 20, 13)
+
+
+def test_what_was_paused_before_it_began_begins_whole() -> None:
+    subject = exchange()
+    subject.paused = True
+    subject.playback.write(block(1000, 20))
+    assert play(subject) == [0] * BLOCK
+    assert subject.playback.readable == 20
+    subject.paused = False
+    assert play(subject) == [1000] * BLOCK
+
+
+@pytest.mark.parametrize("still_paused", [True, False])
+def test_a_flush_while_paused_is_answered_at_once_and_what_comes_after_begins_whole(still_paused: bool) -> None:
+    subject = exchange()
+    subject.playback.write(block(1000, 60))
+    play(subject)
+    subject.paused = True
+    play(subject)
+    play(subject)
+    subject.flushes_wanted += 1
+    subject.paused = still_paused
+    assert play(subject) == [0] * BLOCK
+    assert (subject.flushes_done, subject.flushed_at_frames, subject.playback.readable) == (1, 2 * BLOCK, 0)
+    subject.playback.write(block(500, 20))
+    if still_paused:
+        assert play(subject) == [0] * BLOCK
+        assert subject.playback.readable == 20
+        subject.paused = False
+    assert play(subject) == [500] * BLOCK
+
+
+def test_a_flush_in_the_block_of_the_pause_fades_once() -> None:
+    subject = exchange()
+    subject.playback.write(block(1000, 60))
+    play(subject)
+    subject.paused = True
+    subject.flushes_wanted += 1
+    faded = play(subject)
+    assert (faded[0], faded[-1]) == (1000, 0)
+    subject.playback.write(block(500, 20))
+    assert play(subject) == [0] * BLOCK
+    assert subject.playback.readable == 20
+
+
+def test_after_all_was_played_out_of_a_pause_the_next_reply_begins_whole() -> None:
+    subject = exchange()
+    subject.playback.write(block(1000, 20))
+    play(subject)
+    subject.paused = True
+    play(subject)
+    subject.paused = False
+    assert play(subject) == [0] * BLOCK
+    subject.playback.write(block(500, 10))
+    assert play(subject) == [500] * BLOCK
+
+
+def test_a_late_block_after_a_pause_still_fades_in() -> None:
+    subject = exchange()
+    subject.more_to_come = True
+    subject.playback.write(block(1000, 20))
+    play(subject)
+    subject.paused = True
+    play(subject)
+    subject.paused = False
+    assert play(subject) == [0] * BLOCK
+    assert subject.starved_blocks == 1
+    subject.playback.write(block(500, 10))
+    assert play(subject)[0] == 0
 
 
 def test_the_far_end_is_exactly_what_the_device_got() -> None:

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from voicebotd.audio.devices import DeviceInfo
-from voicebotd.audio.hearing import BothSides, Hearing
+from voicebotd.audio.hearing import Hearing
 from voicebotd.audio.life import Life
-from voicebotd.audio.options import SAMPLE_RATE_HZ, AudioOptions, AudioStatus, EchoControl, Level
+from voicebotd.audio.options import AudioOptions, AudioStatus, EchoControl, Level
 from voicebotd.audio.playback import Playback
 from voicebotd.audio.protocol import (
     Adjust,
@@ -44,8 +44,6 @@ from voicebotd.errors import AudioError
 from voicebotd.service import BaseService, Health
 
 SELECT_DEADLINE_S = 5.0
-RECORD_GRACE_S = 5.0
-"""How much longer than itself a recording of both sides may take: a process that just died is back within a second."""
 DUCK_RANGE_DB = (-60.0, 0.0)
 RETRY_HINT = "it is reopened by itself; if this stays, check the device and the sound server"
 
@@ -78,7 +76,7 @@ class AudioManager(BaseService):
         self._hold_input = self._stand_still = False
         self._duck_db, self._paused = 0.0, False
         self._hearing = Hearing()
-        self._recording: asyncio.Future[BothSides] | None = None
+        self._on_measured: Callable[[bytes, bytes], None] | None = None
         self._has_run = False
         self._selecting = asyncio.Lock()
         self._listing = DeviceListing()
@@ -150,8 +148,8 @@ class AudioManager(BaseService):
             self._fails(message.reason, message.hint)
         elif isinstance(message, InputEnded):
             self._on_event(AudioInputEnded())
-        elif isinstance(message, Measured):
-            self._measured(message)
+        elif isinstance(message, Measured) and self._on_measured is not None:
+            self._on_measured(message.near, message.far)
 
     def _captured(self, frame: Captured, now_s: float) -> None:
         self._vitals.capture_delay_ms = round((now_s - frame.captured_at_s) * 1000, 2)
@@ -161,11 +159,6 @@ class AudioManager(BaseService):
             self.on_level(level)
         self._on_capture(frame.pcm)
 
-    def _measured(self, message: Measured) -> None:
-        both = self._hearing.measured(message)
-        if both is not None and self._recording is not None and not self._recording.done():
-            self._recording.set_result(both)
-
     def ticked(self, now_s: float) -> None:
         self._emit(self._playback.expired(now_s))
 
@@ -173,8 +166,6 @@ class AudioManager(BaseService):
         self._vitals.ended()
         self._emit(self._playback.lost())
         self._emit(self._hearing.lost())
-        if self._recording is not None and not self._recording.done():
-            self._recording.set_exception(AudioError("the sound was lost during the recording", hint="try again"))
         if reason:
             self._fails(reason, RETRY_HINT)
 
@@ -220,7 +211,7 @@ class AudioManager(BaseService):
             duck_db=self._duck_db,
             paused=self._paused,
             detect_voice=self._hearing.needs_voice,
-            measure=self._hearing.needs_both_sides,
+            measure=self._on_measured is not None,
         )
 
     def _feed(self) -> None:
@@ -262,27 +253,17 @@ class AudioManager(BaseService):
         self._hearing.levels_wanted = on
         self._tell()
 
-    async def record_both(self, duration_s: float) -> BothSides:
-        """The next `duration_s` seconds of the microphone before echo control and of what the loudspeaker was given,
-        sample for sample beside each other. What plays, plays on; `on_capture` gets zeros meanwhile.
-
-        Raises `AudioError` while another recording runs, and when the sound is not there or is lost.
-        """
-        if self._recording is not None:
-            raise AudioError("another recording of both sides is running", hint="wait for its end")
-        self._recording = asyncio.get_running_loop().create_future()
-        self._hearing.record(round(duration_s * SAMPLE_RATE_HZ))
+    def measure(self, on_frame: Callable[[bytes, bytes], None] | None) -> None:
+        """Call `on_frame(near, far)` for every 10 ms from now on, or no more (None): the microphone after gain and mute
+        and before echo control, and what the device was given in the same time, equally long. `on_capture` gets zeros
+        meanwhile. Goes on after a respawn."""
+        self._on_measured = on_frame
         self._tell()
-        try:
-            async with asyncio.timeout(duration_s + RECORD_GRACE_S):
-                return await self._recording
-        except TimeoutError:
-            reason = self._vitals.reason or "the microphone gives nothing"
-            raise AudioError(reason, hint=self._vitals.hint) from None
-        finally:
-            self._recording = None
-            self._hearing.stop_recording()
-            self._tell()
+
+    @property
+    def playing(self) -> bool:
+        """Whether assistant audio is queued or still audible."""
+        return self._playback.playing
 
     def set_muted(self, on: bool) -> None:
         """A muted microphone hears zeros."""

@@ -44,6 +44,11 @@ class Playback:
         return (self._past_samples + self._playout.handed_samples) // SAMPLES_PER_MS
 
     @property
+    def playing(self) -> bool:
+        """Whether the present playout is not over yet."""
+        return not self._playout.quiet
+
+    @property
     def gaps(self) -> int:
         """Times that a piece paused in its middle because more of it came too late."""
         return self._past_gaps + self._playout.gaps

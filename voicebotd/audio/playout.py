@@ -63,6 +63,11 @@ class Playout:
         """How far the device is, in samples since this playout began."""
         return self._handed
 
+    @property
+    def quiet(self) -> bool:
+        """Whether all of it was audible to its end, or nothing was queued yet."""
+        return self._quiet
+
     def append(self, item_id: str, content_index: int, pcm: bytes) -> int:
         """Queue more of a piece. Returns how many samples did not fit (the newest are dropped)."""
         samples = len(pcm) // BYTES_PER_SAMPLE
