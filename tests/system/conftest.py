@@ -45,9 +45,9 @@ def conversation_settings() -> Callable[[str], Settings]:
 
 @pytest.fixture(scope="module")
 def start_rehearsal() -> Iterator[Callable[..., Rehearsal]]:
-    """Start a rehearsal server with a script; it ends with the module."""
+    """Start a rehearsal server with a script, and options of its command line; it ends with the module."""
     with ExitStack() as stack:
-        yield lambda script: stack.enter_context(Rehearsal(script))
+        yield lambda script, *options: stack.enter_context(Rehearsal(script, options=options))
 
 
 @pytest.fixture

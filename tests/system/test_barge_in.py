@@ -7,13 +7,12 @@ import pytest
 from rig import speech
 from rig.card import Ear, VirtualCard
 from rig.daemon import RunDaemon
+from rig.playing import heard_bounds_ms
 from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
-from rig.sound import FLOOR, RATE_HZ, Recording, Samples, find, first_sound, last_sound, windows
+from rig.sound import RATE_HZ, Recording, find, first_sound, last_sound, windows
 
 REACTION_S = 0.030
 TRUNCATION_MS = 20
-FADE = RATE_HZ // 50
-"""The fade that keeps the cut from clicking is shorter than this."""
 
 
 @pytest.fixture
@@ -24,24 +23,6 @@ def server(start_rehearsal: StartRehearsal) -> Rehearsal:
             reply("assistant_idle", heard=speech.text("visitor_goodbye")),
         )
     )
-
-
-def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
-    """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip.
-
-    Judged by the half second before the end (less the fade), so that a gap in the playing does not count as heard.
-    """
-    first, last = first_sound(recording), last_sound(recording)
-    assert first is not None
-    assert last is not None
-    fade_began = last - FADE
-    tail = recording[max(first, fade_began - RATE_HZ // 2) : fade_began]
-    match = find(tail, clip)
-    assert match.coherence > 0.95
-    ended = match.lag + len(tail) + FADE
-    still_to_come = np.flatnonzero(np.abs(clip[ended + 1 :].astype(np.int32)) > FLOOR)
-    assert len(still_to_come), "the answer was not interrupted"
-    return ended / RATE_HZ * 1000, (ended + 1 + int(still_to_come[0])) / RATE_HZ * 1000
 
 
 @pytest.mark.parametrize("after_s", [0.0, 3.0], ids=["while it is still being generated", "after it was generated"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rig import speech
 from rig.card import VirtualCard
-from rig.reply import never_heard, played
+from rig.playing import never_heard, played
 from rig.sound import RATE_HZ, Samples, damaged, find, first_sound, last_sound, windows
 
 TRIES = 4

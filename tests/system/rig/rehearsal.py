@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rig.sound import RATE_HZ
 from rig.waiting import wait_for
 
 Event = dict[str, Any]
@@ -43,14 +44,14 @@ def free_port() -> int:
 class Rehearsal:
     """One server with one script. Use it as a context manager."""
 
-    def __init__(self, script: dict[str, Any], *, port: int = 0) -> None:
+    def __init__(self, script: dict[str, Any], *, port: int = 0, options: tuple[str, ...] = ()) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="rehearsal-")
         folder = Path(self._directory.name)
         self._journal = folder / "journal.jsonl"
         self._log = folder / "stderr.log"
         (folder / "script.yaml").write_text(yaml.safe_dump(script), encoding="utf-8")
         self._command = [sys.executable, "-m", "voicebotd.rehearsal", "--port", str(port)]
-        self._command += ["--script", str(folder / "script.yaml"), "--journal", str(self._journal)]
+        self._command += ["--script", str(folder / "script.yaml"), "--journal", str(self._journal), *options]
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self._reading = threading.Lock()
@@ -111,6 +112,19 @@ class Rehearsal:
         complete = data[: data.rfind(b"\n") + 1]  # the last line may be half written
         self._read_bytes += len(complete)
         return complete.splitlines()
+
+    def sessions(self, *, since_s: float = 0.0) -> list[Entry]:
+        """The sessions that were opened: one for each connection."""
+        return [
+            entry
+            for entry in self.entries(since_s=since_s)
+            if entry.direction == "link" and entry.event["type"] == "opened"
+        ]
+
+    def appended_s(self, *, since_s: float = 0.0, until_s: float = float("inf")) -> float:
+        """How many seconds of microphone audio arrived between two moments."""
+        appends = self.received("input_audio_buffer.append", since_s=since_s)
+        return sum(entry.event["audio"] for entry in appends if entry.at_s < until_s) / 2 / RATE_HZ
 
     def received(self, kind: str = "", *, since_s: float = 0.0) -> list[Entry]:
         """What the server received, microphone audio left out unless it is asked for by name."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rig.sound import FLOOR, RATE_HZ, Samples, find, last_sound
+from rig.sound import FLOOR, RATE_HZ, Samples, find, first_sound, last_sound
 
 STEP = RATE_HZ // 50
 """Loudness is judged in steps of 20 ms."""
@@ -122,3 +122,21 @@ def never_heard(clip: Samples, pause: Pause) -> int:
         return pause.clip_resumed - pause.clip_stopped
     between: npt.NDArray[np.int32] = np.abs(clip[pause.clip_stopped : pause.clip_resumed].astype(np.int32))
     return int(np.count_nonzero(between > 8 * FLOOR))
+
+
+def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
+    """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip.
+
+    Judged by the half second before the end (less the fade), so that a gap in the playing does not count as heard.
+    """
+    first, last = first_sound(recording), last_sound(recording)
+    assert first is not None
+    assert last is not None
+    fade_began = last - 2 * FADE
+    tail = recording[max(first, fade_began - RATE_HZ // 2) : fade_began]
+    match = find(tail, clip)
+    assert match.coherence > 0.95
+    ended = match.lag + len(tail) + 2 * FADE
+    still_to_come = np.flatnonzero(np.abs(clip[ended + 1 :].astype(np.int32)) > FLOOR)
+    assert len(still_to_come), "the reply was not interrupted"
+    return ended / RATE_HZ * 1000, (ended + 1 + int(still_to_come[0])) / RATE_HZ * 1000

@@ -1,0 +1,81 @@
+"""A box that hears its own loudspeaker does not interrupt itself, and is interrupted by a visitor all the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from rig import speech
+from rig.card import VirtualCard
+from rig.daemon import Daemon, Settings
+from rig.open_table import Visitor, spoken, turns_of_nobody
+from rig.playing import played
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
+
+
+@pytest.fixture(scope="module")
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
+    return start_rehearsal(
+        script(
+            spoken("assistant_services", heard=speech.text("visitor_hours")),
+            spoken("assistant_booked", "assistant_hours", heard=speech.text("visitor_booking")),
+            reply("assistant_goodbye", heard=speech.text("visitor_interrupts")),
+        )
+    )
+
+
+@pytest.fixture
+def open_table(card: VirtualCard) -> Iterator[VirtualCard]:
+    with card.loop_back():
+        yield card
+
+
+def shipped(url: str, **more: Settings) -> Settings:
+    """A box as it is delivered: nothing is configured but the service."""
+    return {"service": {"provider": "openai", "base_url": url}, **more}
+
+
+def test_the_box_does_not_interrupt_itself_and_a_visitor_does(server: Rehearsal, open_table: VirtualCard) -> None:
+    visitor = Visitor(open_table)
+    with Daemon(shipped(server.url), env=open_table.env) as daemon, open_table.listening() as ear:
+        daemon.wait_until_linked()
+        assert daemon.status()["audio"]["echo_control"] == "aec"
+        visitor.say("visitor_hours")
+        began_s = ear.wait_for_sound(8)
+        length_s = speech.seconds("assistant_services")
+        daemon.wait_for_status(lambda status: status["state"] == "listening", length_s + 5, "end of the first reply")
+        recording = ear.wait_until_recorded(time.monotonic() + 0.1).since(began_s - 0.3)
+        heard = played(speech.clip("assistant_services"), recording.samples)
+        assert turns_of_nobody(server, visitor) == []
+        assert heard.pauses == ()
+        assert [step for step in heard.loudness if abs(step.gain_db) > 1] == [], "it was ducked"
+        assert server.received("conversation.item.truncate") == []
+
+        asked_s = visitor.say("visitor_booking")
+        began_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds("visitor_booking"))
+        ear.wait_until_recorded(began_s + 2.0)
+        spoke_s = visitor.say("visitor_interrupts")
+        truncated = server.wait_for_received("conversation.item.truncate", since_s=spoke_s)
+        print(f"interrupted {(truncated.at_s - spoke_s) * 1000:.0f} ms after the visitor began")
+        daemon.wait_for_status(lambda status: status["state"] == "speaking", 8, "next reply")
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 8, "end of the next reply")
+        assert turns_of_nobody(server, visitor) == []
+        turns = daemon.rpc.call("history.get")["turns"]
+        print("echo:", daemon.status()["audio"].get("echo"))
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant", "user", "assistant"]
+    assert [turn["interrupted"] for turn in turns[1::2]] == [False, True, False]
+
+
+def test_without_echo_control_it_does(server: Rehearsal, open_table: VirtualCard) -> None:
+    """The test above could fail."""
+    visitor = Visitor(open_table)
+    settings = shipped(server.url, audio={"echo_control": "none"})
+    with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
+        daemon.wait_until_linked()
+        since_s = time.monotonic()
+        daemon.rpc.call("message.send", text="What do you offer?")
+        ear.wait_for_sound(5)
+        server.wait_for_received("conversation.item.truncate", since_s=since_s)
+        assert turns_of_nobody(server, visitor, since_s=since_s)
+        daemon.rpc.call("audio.mute", on=True)
