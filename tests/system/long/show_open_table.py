@@ -1,0 +1,104 @@
+"""Two minutes on an open table: the assistant talks for 90 seconds into its own microphone and is not disturbed.
+
+Not part of the suite: by its name pytest does not find it, `make show-echo` names it. One conversation with what is
+shipped, and the same one without echo control, so that one can see what the other is spared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from rig import speech
+from rig.card import Ear, VirtualCard
+from rig.daemon import Daemon
+from rig.open_table import Visitor, spoken, turns_of_nobody
+from rig.playing import played
+from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
+
+LONG = ("assistant_services", "assistant_booked", "assistant_hours")
+"""29.6 s, three of which are the 90."""
+QUESTIONS = ("visitor_hours", "visitor_booking", "visitor_hours")
+
+
+@pytest.fixture
+def server(start_rehearsal: StartRehearsal) -> Rehearsal:
+    questions = [spoken(*LONG, heard=speech.text(question)) for question in QUESTIONS]
+    last = [spoken(*LONG, heard=speech.text("visitor_booking"))]
+    return start_rehearsal(
+        script(*questions, *last, reply("assistant_goodbye", heard=speech.text("visitor_interrupts")))
+    )
+
+
+@pytest.fixture
+def open_table(card: VirtualCard) -> Iterator[VirtualCard]:
+    with card.loop_back():
+        yield card
+
+
+def disturbances(ear: Ear, since_s: float) -> list[str]:
+    """What is wrong with the long reply in the recording: pauses, changes of loudness, missing ends."""
+    recording = ear.wait_until_recorded(time.monotonic() + 0.1).since(since_s)
+    found = []
+    for name in LONG:
+        heard = played(speech.clip(name), recording.samples)
+        whole = sum(1 for step in heard.loudness if step.coherence > 0.9) / max(len(heard.loudness), 1)
+        changed = [step.gain_db for step in heard.loudness if abs(step.gain_db) > 1 and step.coherence > 0.9]
+        found += [f"{name}: {len(heard.pauses)} pauses"] if heard.pauses else []
+        found += [f"{name}: {len(changed) * 20} ms at another loudness"] if changed else []
+        found += [f"{name}: only {whole:.0%} is there"] if whole < 0.95 else []
+    return found
+
+
+def test_two_minutes_with_what_is_shipped(server: Rehearsal, open_table: VirtualCard) -> None:
+    visitor = Visitor(open_table)
+    settings = {"service": {"provider": "openai", "base_url": server.url}}
+    began_s = time.monotonic()
+    with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
+        daemon.wait_until_linked()
+        for question in QUESTIONS:
+            asked_s = visitor.say(question)
+            answered_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds(question))
+            daemon.wait_for_status(lambda status: status["state"] == "listening", 40, "end of the reply")
+            nobody = turns_of_nobody(server, visitor, since_s=began_s)
+            print(
+                f"{time.monotonic() - began_s:5.1f} s: {question} answered for {time.monotonic() - answered_s:.1f} s,"
+            )
+            print(f"         turns of nobody so far {len(nobody)}; echo {daemon.status()['audio']['echo']}")
+            assert nobody == []
+            assert disturbances(ear, answered_s - 0.3) == []
+
+        asked_s = visitor.say("visitor_booking")
+        answered_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds("visitor_booking"))
+        ear.wait_until_recorded(answered_s + 3.0)
+        spoke_s = visitor.say("visitor_interrupts")
+        truncated = server.wait_for_received("conversation.item.truncate", since_s=spoke_s)
+        print(f"interrupted {(truncated.at_s - spoke_s) * 1000:.0f} ms after the visitor began")
+        daemon.wait_for_status(lambda status: status["state"] == "speaking", 8, "answer to the interruption")
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 8, "end of it")
+        turns = daemon.rpc.call("history.get")["turns"]
+    assert turns_of_nobody(server, visitor, since_s=began_s) == []
+    assert [turn["role"] for turn in turns] == ["user", "assistant"] * 5
+    interrupted = [turn["interrupted"] for turn in turns if turn["role"] == "assistant"]
+    print(f"{time.monotonic() - began_s:.0f} s; interrupted: {interrupted}")
+    assert interrupted == [False, False, False, True, False]
+
+
+def test_the_same_without_echo_control(server: Rehearsal, open_table: VirtualCard) -> None:
+    visitor = Visitor(open_table)
+    settings = {
+        "service": {"provider": "openai", "base_url": server.url},
+        "audio": {"echo_control": "none"},
+    }
+    with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
+        daemon.wait_until_linked()
+        visitor.say(QUESTIONS[0])
+        began_s = ear.wait_for_sound(8)
+        ear.wait_until_recorded(began_s + 30)
+        nobody = turns_of_nobody(server, visitor)
+        cut = server.received("conversation.item.truncate")
+        print(f"in 30 s: {len(nobody)} turns of nobody, {len(cut)} replies cut off by their own echo")
+        assert nobody
+        assert cut
+        daemon.rpc.call("audio.mute", on=True)

@@ -1,0 +1,87 @@
+"""Turn detection of type `local`: the box itself hears when somebody speaks, and sends nothing else."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from rig import speech
+from rig.card import VirtualCard
+from rig.daemon import RunDaemon, Settings
+from rig.rehearsal import StartRehearsal, reply, script
+from rig.sound import RATE_HZ, find, first_sound, windows
+
+LOCAL: Settings = {
+    "turn_detection": {"type": "local", "threshold": 0.5, "prefix_padding_ms": 500, "silence_duration_ms": 500}
+}
+
+
+def test_a_question_is_sent_whole_and_nothing_else_is(
+    start_rehearsal: StartRehearsal, run_daemon: RunDaemon, card: VirtualCard
+) -> None:
+    """The parrot says what was committed, so the loudspeaker tells what of the question arrived."""
+    server = start_rehearsal(script(reply("assistant_idle")), "--brain", "parrot")
+    clip = speech.clip("visitor_hours")
+    with run_daemon(server.url, LOCAL) as daemon, card.listening() as ear:
+        daemon.wait_until_linked()
+        quiet_from_s = time.monotonic()
+        ear.wait_until_recorded(quiet_from_s + 1.5)
+        spoke_s = time.monotonic()
+        assert server.appended_s(since_s=quiet_from_s, until_s=spoke_s) == 0
+        card.say_it_all(clip)
+        silent_s = time.monotonic()
+        commit = server.wait_for_received("input_audio_buffer.commit", since_s=spoke_s)
+        began_s = ear.wait_for_sound(5)
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 8, "end of the reply")
+        ended_s = time.monotonic()
+        recording = ear.wait_until_recorded(ended_s + 1.0).since(began_s - 0.3)
+        sent_s = server.appended_s(since_s=spoke_s)
+        turns = daemon.rpc.call("history.get")["turns"]
+
+    print(
+        f"sent {sent_s:.2f} s for {len(clip) / RATE_HZ:.2f} s; committed {(commit.at_s - silent_s) * 1000:.0f} ms late"
+    )
+    assert len(server.received("input_audio_buffer.commit")) == 1
+    assert (commit.at_s - silent_s) * 1000 == pytest.approx(500, abs=150)
+    assert len(clip) / RATE_HZ + 0.5 < sent_s < len(clip) / RATE_HZ + 0.5 + 0.5 + 0.3
+    assert server.appended_s(since_s=commit.at_s + 0.1) == 0, "it sent what it heard between two turns"
+    assert [turn["role"] for turn in turns] == ["user", "assistant"]
+
+    # From the first syllable on; and before it the half second that is asked for.
+    match = find(clip, recording.samples)
+    assert match.coherence > 0.99
+    first, first_of_clip = first_sound(clip), windows(clip, recording.samples, match.lag)[0]
+    assert first is not None
+    assert first_of_clip.coherence > 0.99
+    assert first_of_clip.at <= first + RATE_HZ // 10
+
+
+@pytest.mark.parametrize("mode", ["immediate", "confirm"])
+def test_it_is_interrupted(
+    start_rehearsal: StartRehearsal, run_daemon: RunDaemon, card: VirtualCard, mode: str
+) -> None:
+    server = start_rehearsal(
+        script(
+            reply("assistant_booked", heard="(never)"),
+            reply("assistant_idle", heard=speech.text("visitor_interrupts")),
+        )
+    )
+    with run_daemon(server.url, {**LOCAL, "barge_in": {"mode": mode}}) as daemon, card.listening() as ear:
+        daemon.wait_until_linked()
+        daemon.rpc.call("message.send", text="Tell me more.")
+        began_s = ear.wait_for_sound(5)
+        ear.wait_until_recorded(began_s + 1.5)
+        spoke_s = time.monotonic()
+        speaking = card.say(speech.clip("visitor_interrupts"))
+        truncated = server.wait_for_received("conversation.item.truncate", since_s=spoke_s)
+        assert speaking.wait(5) == 0
+        daemon.wait_for_status(lambda status: status["state"] == "speaking", 5, "next reply")
+        daemon.wait_for_status(lambda status: status["state"] == "listening", 5, "end of the next reply")
+        turns = daemon.rpc.call("history.get")["turns"]
+    print(f"{mode}: truncated {(truncated.at_s - spoke_s) * 1000:.0f} ms after the visitor began")
+    assert truncated.at_s - spoke_s < {"immediate": 0.7, "confirm": 1.7}[mode]
+    assert len(server.received("conversation.item.truncate")) == 1
+    assert len(server.received("input_audio_buffer.commit")) == 1
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
+    assert [turn["interrupted"] for turn in turns[1::2]] == [True, False]
+    assert turns[2]["text"] == speech.text("visitor_interrupts")
