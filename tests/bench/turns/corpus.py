@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -54,10 +55,10 @@ def at_level(samples: Signal, dbfs: float) -> Signal:
     return samples * factor(dbfs - level_dbfs(samples))
 
 
-def trimmed(samples: Signal) -> Signal:
-    """Without what is 40 dB below the level at either end (in frames of 5 ms)."""
+def trimmed(samples: Signal, *, below_db: float = 40.0) -> Signal:
+    """Without what is that much below the level at either end (in frames of 5 ms)."""
     frames = samples[: len(samples) // 120 * 120].reshape(-1, 120)
-    loud = np.flatnonzero(10 * np.log10((frames**2).mean(axis=1) + 1e-12) > level_dbfs(samples) - 40)
+    loud = np.flatnonzero(10 * np.log10((frames**2).mean(axis=1) + 1e-12) > level_dbfs(samples) - below_db)
     return samples[loud[0] * 120 : (loud[-1] + 1) * 120]
 
 
@@ -111,19 +112,18 @@ def long_reply(rng: np.random.Generator, seconds: float) -> bytes:
 
 
 def hesitant(said: Utterance, pauses_ms: tuple[int, ...]) -> Utterance:
-    """The same words with pauses put where they are quietest, spread over the sentence: at boundaries of words."""
+    """The same words with pauses put where they are quietest, spread over the sentence: at boundaries of words.
+
+    What the speaker's own breath between two words was is taken out, so that a pause is as long as it says.
+    """
     cuts = [0, *(_quiet_place(said.samples, (n + 1) / (len(pauses_ms) + 1)) for n in range(len(pauses_ms)))]
-    cuts.append(len(said.samples))
     parts: list[Signal] = []
-    for number, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
-        part = said.samples[start:end].copy()
+    for number, (start, end) in enumerate(pairwise([*cuts, len(said.samples)])):
+        part = trimmed(said.samples[start:end], below_db=30).copy()
         fade = np.linspace(0, 1, 5 * MS)
-        if number:
-            part[: len(fade)] *= fade
-            parts.append(np.zeros(pauses_ms[number - 1] * MS))
-        if number < len(pauses_ms):
-            part[-len(fade) :] *= fade[::-1]
-        parts.append(part)
+        part[: len(fade)] *= fade
+        part[-len(fade) :] *= fade[::-1]
+        parts += [part] if not number else [np.zeros(pauses_ms[number - 1] * MS), part]
     return Utterance(name=f"{said.name}, pauses", samples=np.concatenate(parts), pauses_ms=pauses_ms)
 
 
