@@ -53,3 +53,13 @@ def test_an_empty_block_does_not_use_up_the_ramp() -> None:
 def test_what_is_too_loud_saturates_instead_of_wrapping() -> None:
     assert Gain(2.0).apply(np.array([30000, -30000], dtype=np.int16)).tolist() == [32767, -32768]
     assert to_int16(np.array([0.5, 1.5, -0.6], dtype=np.float32)).tolist() == [0, 2, -1]
+
+
+def test_the_meter_knows_the_last_block_alone() -> None:
+    meter = LevelMeter()
+    assert meter.last_dbfs == FLOOR_DBFS
+    meter.add(np.full(100, 16_384, dtype=np.int16))
+    meter.add(np.full(10, 3277, dtype=np.int16))
+    assert meter.last_dbfs == pytest.approx(-20, abs=0.01)
+    meter.add(np.zeros(10, dtype=np.int16))
+    assert meter.last_dbfs == FLOOR_DBFS

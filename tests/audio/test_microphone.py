@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicebotd.audio.microphone import FarEnd, Microphone
+from voicebotd.audio.microphone import Fifo, Microphone
 from voicebotd.audio.ring import Samples
 
 FRAME = 240
@@ -31,42 +31,16 @@ def test_gain_comes_before_the_meter_and_mute_after_it() -> None:
     microphone.push(block(16_384))
     microphone.meter.take_dbfs()
     microphone.push(block(16_384))
+    assert microphone.level_dbfs == pytest.approx(-12.04, abs=0.01)
     assert microphone.meter.take_dbfs() == pytest.approx(-12.04, abs=0.01)
     assert not any(frame.any() for frame in microphone.frames())
 
 
-def test_the_far_end_keeps_a_lead_of_two_blocks_from_the_start() -> None:
-    far = FarEnd(output_hz=24_000, block_ms=10)
-    for value in range(1, 7):
-        far.push(block(value))
-    far.align(FRAME)
-    assert far.corrections == 0
-    assert [int(far.next_frame()[0]) for _ in range(3)] == [4, 5, 6]
-
-
-def test_a_far_end_that_runs_away_is_cut_back_and_counted() -> None:
-    far = FarEnd(output_hz=24_000, block_ms=10)
-    far.align(0)
-    for value in range(1, 9):
-        far.push(block(value))
-    far.align(FRAME)
-    assert far.corrections == 1
-    assert int(far.next_frame()[0]) == 6
-
-
-def test_a_far_end_within_its_band_is_left_alone() -> None:
-    far = FarEnd(output_hz=24_000, block_ms=10)
-    far.align(0)
-    for value in range(1, 8):
-        far.push(block(value))
-    far.align(FRAME)
-    assert far.corrections == 0
-    assert int(far.next_frame()[0]) == 1
-
-
-def test_a_far_end_that_is_late_is_filled_with_silence_and_counted() -> None:
-    far = FarEnd(output_hz=24_000, block_ms=10)
-    far.push(block(3, 100))
-    frame = far.next_frame()
-    assert frame.tolist() == [3] * 100 + [0] * 140
-    assert far.corrections == 1
+def test_a_fifo_gives_the_oldest_first_and_takes_what_belongs_before() -> None:
+    fifo = Fifo()
+    fifo.push(block(2, 3))
+    fifo.push(block(3, 2))
+    fifo.put_first(block(1, 1))
+    assert fifo.pop(3).tolist() == [1, 2, 2]
+    assert len(fifo) == 3
+    assert fifo.pop(9).tolist() == [2, 3, 3]

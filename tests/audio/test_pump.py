@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from voicebotd.audio.options import AudioOptions
-from voicebotd.audio.protocol import Adjust, Captured, Flushed, InputEnded, Message
+from voicebotd.audio.protocol import Adjust, Captured, Flushed, InputEnded, Measured, Message
 from voicebotd.audio.pump import Pump
 from voicebotd.audio.recorder import Recorder
 from voicebotd.audio.ring import Samples
@@ -25,10 +25,17 @@ class Rig:
     """A pump on a device at 24 kHz whose every block the test hands over itself."""
 
     def __init__(
-        self, *, settings: Adjust = PLAIN, streams: str = "duplex", both_sides: Path | None = None, tail_ms: int = 20
+        self,
+        *,
+        settings: Adjust = PLAIN,
+        streams: str = "duplex",
+        both_sides: Path | None = None,
+        tail_ms: int = 20,
+        rate_hz: int = RATE_HZ,
     ) -> None:
+        self.block = rate_hz // 100
         form = StreamFormat(
-            input_name="mic", output_name="speaker", streams=streams, input_hz=RATE_HZ, output_hz=RATE_HZ
+            input_name="mic", output_name="speaker", streams=streams, input_hz=rate_hz, output_hz=rate_hz
         )
         recorder = Recorder(speaker_path=None, both_sides_path=str(both_sides) if both_sides else None, resume=False)
         options = AudioOptions(echo_tail_ms=tail_ms)
@@ -39,9 +46,9 @@ class Rig:
         self.messages: list[Message] = []
 
     def tick(self, heard: int = 7) -> list[Message]:
-        out = np.empty(BLOCK, dtype=np.int16)
+        out = np.empty(self.block, dtype=np.int16)
         self.pump.exchange.play(out)
-        self.pump.exchange.record(np.full(BLOCK, heard, dtype=np.int16))
+        self.pump.exchange.record(np.full(self.block, heard, dtype=np.int16))
         self.played.append(out)
         messages = self.pump.work()
         self.messages += messages
@@ -123,16 +130,19 @@ def test_volume_and_input_gain_take_effect_while_it_runs() -> None:
     assert rig.frames()[-1].pcm == pcm(BLOCK, 1000)
 
 
-@pytest.mark.parametrize("streams", ["duplex", "pair"])
-def test_half_duplex_closes_the_microphone_while_something_plays_and_for_the_tail(streams: str) -> None:
+@pytest.mark.parametrize(("streams", "lead_blocks"), [("duplex", 0), ("pair", 2)])
+def test_half_duplex_closes_the_microphone_while_something_plays_and_for_the_tail(
+    streams: str, lead_blocks: int
+) -> None:
     rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"), streams=streams, tail_ms=20)
     rig.pump.play(pcm(480))
     rig.pump.work()
-    for _ in range(10):
+    for _ in range(12):
         rig.tick()
     heard = [any(frame.pcm) for frame in rig.frames()]
-    # Two blocks play; round trip 20 ms and tail 20 ms are four more.
-    assert heard == [False] * 6 + [True] * 4
+    # Two blocks play; round trip 20 ms and tail 20 ms are four more. No echo can be back within the lead of a pair.
+    assert heard == [True] * lead_blocks + [False] * 6 + [True] * (6 - lead_blocks)
+    assert {frame.gate_open for frame in rig.frames()} <= {True, False}
 
 
 def test_echo_control_can_change_while_it_runs() -> None:
@@ -189,8 +199,144 @@ def test_a_heartbeat_tells_counts_level_and_how_long_a_callback_was_silent() -> 
     assert beat.drift_corrections == 0
 
 
-def test_a_far_end_that_falls_behind_shows_in_the_heartbeat() -> None:
+def test_a_pairing_that_was_lost_shows_in_the_heartbeat() -> None:
     rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"), streams="pair")
-    rig.pump.exchange.record(np.zeros(BLOCK, dtype=np.int16))
-    rig.pump.work()
+    rig.tick()
+    for _ in range(60):
+        rig.pump.exchange.play(np.empty(BLOCK, dtype=np.int16))
+    rig.tick()
     assert rig.pump.heartbeat(now_s=0.0, dropped_frames=0).drift_corrections == 1
+
+
+def test_a_pause_holds_the_playout_at_its_sample_and_the_position_with_it() -> None:
+    rig = Rig()
+    reply = (np.arange(4800) % 5000 + 1000).astype("<i2")
+    rig.pump.play(reply.tobytes())
+    rig.pump.work()
+    rig.tick()
+    rig.pump.adjust(replace(PLAIN, paused=True))
+    for _ in range(50):
+        rig.tick()
+    assert {frame.handed_samples for frame in rig.frames()[1:]} == {2 * BLOCK}
+    assert not np.concatenate(rig.played[2:]).any()
+    rig.pump.adjust(PLAIN)
+    for _ in range(20):
+        rig.tick()
+    played = rig.all_played()
+    assert played[:BLOCK].tolist() == reply[:BLOCK].tolist()
+    resumed = np.concatenate(rig.played[51:])
+    assert resumed[BLOCK : 4800 - 2 * BLOCK].tolist() == reply[3 * BLOCK :].tolist()
+    assert rig.frames()[-1].handed_samples == 4800
+    assert rig.pump.heartbeat(now_s=0.0, dropped_frames=0).starved_blocks == 0
+
+
+def test_a_flush_while_paused_drops_and_answers_and_the_next_reply_plays_when_it_may() -> None:
+    rig = Rig()
+    rig.pump.play(pcm(24_000))
+    rig.pump.work()
+    rig.tick()
+    rig.pump.adjust(replace(PLAIN, paused=True))
+    rig.tick()
+    rig.tick()
+    rig.pump.flush(6)
+    rig.pump.play(pcm(480, 222))
+    assert Flushed(epoch=6, handed_samples=480) in rig.tick()
+    rig.tick()
+    assert not np.concatenate(rig.played[2:]).any()
+    rig.pump.adjust(PLAIN)
+    for _ in range(3):
+        rig.tick()
+    assert np.concatenate(rig.played[5:]).tolist() == [222] * 480 + [0] * 240
+    assert rig.frames()[-1].handed_samples == 480
+
+
+def test_a_paused_playout_takes_all_that_the_daemon_may_feed_and_no_more_of_the_ring() -> None:
+    rig = Rig()
+    rig.pump.adjust(replace(PLAIN, paused=True))
+    for _ in range(20):
+        rig.pump.play(pcm(2400))
+        rig.tick()
+    assert rig.pump.exchange.playback.readable == 3 * BLOCK
+    assert rig.pump.exchange.more_to_come
+    assert rig.frames()[-1].handed_samples == 0
+
+
+@pytest.mark.parametrize("rate_hz", [24_000, 48_000])
+def test_a_duck_is_a_ramp_within_three_blocks(rate_hz: int) -> None:
+    rig = Rig(rate_hz=rate_hz)
+    block = rate_hz // 100
+    rig.pump.play(pcm(24_000, 10_000))
+    rig.pump.work()
+    for _ in range(5):
+        rig.tick()
+    rig.pump.adjust(replace(PLAIN, duck_db=-12.0, volume_percent=50))
+    for _ in range(6):
+        rig.tick()
+    rig.pump.adjust(PLAIN)
+    for _ in range(6):
+        rig.tick()
+    played = rig.all_played().astype(int)[2 * block :]
+    assert played.min() == pytest.approx(10_000 * 0.5 * 10 ** (-12 / 20), rel=0.01)
+    assert played[(9 - 2) * block + block // 2] == played.min()
+    assert played[-1] == 10_000
+    assert np.abs(np.diff(played)).max() <= 10_000 / block + 2
+
+
+def test_the_probability_of_speech_is_told_while_it_is_wanted() -> None:
+    rig = Rig(streams="file", settings=replace(PLAIN, detect_voice=True))
+    for _ in range(10):
+        rig.tick(heard=0)
+    rig.pump.adjust(PLAIN)
+    rig.tick()
+    rig.pump.adjust(replace(PLAIN, detect_voice=True))
+    rig.tick(heard=0)
+    voices = [frame.voice for frame in rig.frames()]
+    assert voices[:3] == [-1.0] * 3
+    assert voices[4:10] == [0.0] * 6
+    assert voices[10:] == [-1.0, -1.0]
+
+
+def test_each_frame_tells_its_levels_and_whether_the_gate_is_open() -> None:
+    rig = Rig()
+    rig.tick(heard=16_384)
+    rig.tick(heard=0)
+    first, second = rig.frames()
+    assert first.input_dbfs == pytest.approx(-6.02, abs=0.01)
+    assert (second.input_dbfs, second.echo_dbfs, second.gate_open) == (-120.0, -120.0, True)
+
+
+def test_the_heartbeat_tells_what_echo_control_does() -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"))
+    rig.tick()
+    beat = rig.pump.heartbeat(now_s=0.0, dropped_frames=0)
+    assert beat.echo_rung == "half_duplex"
+    assert beat.echo_why
+
+
+def test_while_measuring_both_sides_are_told_beside_silence() -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control="half_duplex", measure=True))
+    rig.pump.play(pcm(480))
+    rig.pump.work()
+    for value in (1, 2, 3):
+        rig.tick(heard=value)
+    measured = [message for message in rig.messages if isinstance(message, Measured)]
+    assert [message.near for message in measured] == [pcm(BLOCK, value) for value in (1, 2, 3)]
+    assert [message.far for message in measured] == [pcm(BLOCK), pcm(BLOCK), bytes(2 * BLOCK)]
+    assert [frame.pcm for frame in rig.frames()] == [bytes(2 * BLOCK)] * 3
+    rig.pump.adjust(PLAIN)
+    rig.messages.clear()
+    rig.tick()
+    assert [type(message) for message in rig.messages] == [Captured]
+    assert rig.frames()[0].pcm == pcm(BLOCK, 7)
+
+
+def test_on_two_clocks_a_measurement_waits_for_the_pairing_and_is_then_in_time() -> None:
+    rig = Rig(settings=replace(PLAIN, measure=True), streams="pair")
+    rig.pump.play(pcm(240 * 240, 0) + pcm(BLOCK, 99))
+    for number in range(260):
+        rig.tick(heard=99 if number == 240 else 1)
+    measured = [message for message in rig.messages if isinstance(message, Measured)]
+    near = np.frombuffer(b"".join(message.near for message in measured), "<i2")
+    far = np.frombuffer(b"".join(message.far for message in measured), "<i2")
+    assert 80 < len(measured) < 120
+    assert np.flatnonzero(near == 99)[0] == pytest.approx(np.flatnonzero(far)[0], abs=BLOCK)

@@ -1,7 +1,7 @@
 """A file in the place of the sound card: a thread that calls the engine's exchange as PortAudio would.
 
-In real time, or faster: then the file's clock stands still while assistant audio is queued and while the daemon asks
-for it, so that the visitor in the file never talks over an answer that real time would have let him wait for.
+In real time, or faster: then the file's clock stands still while assistant audio plays and while the daemon asks for
+it, so that the visitor in the file never talks over an answer that real time would have let him wait for.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class FileSource:
 
     @staticmethod
     def _playing(exchange: Exchange) -> bool:
-        return exchange.more_to_come or exchange.playback.readable > 0
+        """A reply that is paused does not play: the visitor who made it wait goes on."""
+        return not exchange.paused and (exchange.more_to_come or exchange.playback.readable > 0)
 
     def close(self) -> None:
         """Stop the clock."""
@@ -77,7 +78,7 @@ class FileSource:
 
     def _engine_keeps_up(self, exchange: Exchange) -> bool:
         """A file loses nothing to a busy machine: its clock waits where a sound card's would run on."""
-        hungry = exchange.more_to_come and exchange.playback.readable < self._block_frames
+        hungry = exchange.more_to_come and not exchange.paused and exchange.playback.readable < self._block_frames
         return exchange.capture.free >= self._block_frames and not hungry
 
     def _next_block(self, exchange: Exchange) -> Samples:

@@ -23,19 +23,31 @@ class LevelMeter:
     def __init__(self) -> None:
         self._energy = 0.0
         self._count = 0
+        self._last_energy = 0.0
+        self._last_count = 0
 
     def add(self, samples: Samples) -> None:
         wide = samples.astype(np.float32)
-        self._energy += float(np.dot(wide, wide))
-        self._count += len(samples)
+        self._last_energy, self._last_count = float(np.dot(wide, wide)), len(samples)
+        self._energy += self._last_energy
+        self._count += self._last_count
+
+    @property
+    def last_dbfs(self) -> float:
+        """The level of the samples that were added last; -120 for digital silence or no samples at all."""
+        return _dbfs(self._last_energy, self._last_count)
 
     def take_dbfs(self) -> float:
         """The level since the last call; -120 for digital silence or no samples at all."""
         energy, count = self._energy, self._count
         self._energy, self._count = 0.0, 0
-        if energy <= 0.0:
-            return FLOOR_DBFS
-        return max(FLOOR_DBFS, 10 * math.log10(energy / count / _FULL_SCALE**2))
+        return _dbfs(energy, count)
+
+
+def _dbfs(energy: float, count: int) -> float:
+    if energy <= 0.0:
+        return FLOOR_DBFS
+    return max(FLOOR_DBFS, 10 * math.log10(energy / count / _FULL_SCALE**2))
 
 
 class Gain:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from voicebotd.audio.callback import Exchange
-from voicebotd.audio.gate import EchoStage, NoEchoControl, stage_for
-from voicebotd.audio.level import db_to_factor
-from voicebotd.audio.microphone import FarEnd, Microphone
-from voicebotd.audio.options import FRAME_SAMPLES, AudioOptions
-from voicebotd.audio.protocol import Adjust, Captured, Flushed, Heartbeat, InputEnded, Message
+from voicebotd.audio.far_end import FarEnd, OneClock, TwoClocks
+from voicebotd.audio.ladder import Ladder
+from voicebotd.audio.level import FLOOR_DBFS, db_to_factor
+from voicebotd.audio.microphone import Fifo, Microphone
+from voicebotd.audio.options import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioOptions
+from voicebotd.audio.protocol import Adjust, Captured, Flushed, Heartbeat, InputEnded, Measured, Message
 from voicebotd.audio.recorder import Recorder
 from voicebotd.audio.ring import Ring, Samples
 from voicebotd.audio.sources import Latency, StreamFormat
 from voicebotd.audio.speaker import Speaker
+from voicebotd.audio.speech import SpeechDetector
 
 FADE_MS = 10
 """Shorter clicks, longer is heard as a word going on."""
@@ -41,11 +42,11 @@ class Pump:
         recorder: Recorder,
         wake: Callable[[], None],
     ) -> None:
-        self._tail_ms = options.echo_tail_ms
+        self._form = form
+        self._options = options
         self._epoch = epoch
         self._flushes: deque[int] = deque()
         self._recorder = recorder
-        self._round_trip_ms = 0.0
         self._ended = False
         self.exchange = Exchange(
             capture=Ring(_frames(form.input_hz, RING_MS)),
@@ -55,40 +56,59 @@ class Pump:
             wake=wake,
         )
         self._microphone = Microphone(input_hz=form.input_hz)
-        self._new_far_end = partial(FarEnd, output_hz=form.output_hz, block_ms=options.block_ms)
-        self._far: FarEnd | None = None
         self._one_clock = form.streams != "pair"
+        self._far: FarEnd | None = None
         self._speaker = Speaker(
             ring=self.exchange.playback,
             output_hz=form.output_hz,
             block_frames=_frames(form.output_hz, options.block_ms),
         )
-
+        self._speech: SpeechDetector | None = None
+        self._detects = False
+        self._measures_near: Fifo | None = None
         self._echo_control = "none"
-        self._stage: EchoStage = NoEchoControl()
-        self._set_stage(self._echo_control)
+        self._ladder = self._new_ladder(0.0)
+        self._listen_to_far()
+
+    def _new_ladder(self, round_trip_ms: float) -> Ladder:
+        return Ladder(self._echo_control, tail_ms=self._options.echo_tail_ms, round_trip_ms=round_trip_ms)
 
     def opened(self, latency: Latency) -> None:
         """The stream told its latency, which the echo stages count with."""
-        self._round_trip_ms = latency.input_ms + latency.output_ms
-        self._set_stage(self._echo_control)
+        self._ladder = self._new_ladder(latency.input_ms + latency.output_ms)
+        self._listen_to_far()
 
     def adjust(self, settings: Adjust) -> None:
         self._microphone.muted = settings.muted
         self._microphone.gain.set(db_to_factor(settings.input_gain_db))
-        self._speaker.volume.set(settings.volume_percent / 100)
+        self._speaker.volume.set(settings.volume_percent / 100 * db_to_factor(settings.duck_db))
+        self.exchange.paused = settings.paused
         self.exchange.hold_input = settings.hold_input
         self.exchange.stand_still = settings.stand_still
         if settings.echo_control != self._echo_control:
-            self._set_stage(settings.echo_control)
+            self._echo_control = settings.echo_control
+            self._ladder.set_mode(settings.echo_control)
+        if settings.detect_voice != self._detects:
+            self._detect(settings.detect_voice)
+        if settings.measure != (self._measures_near is not None):
+            self._measures_near = Fifo() if settings.measure else None
+        self._listen_to_far()
 
-    def _set_stage(self, mode: str) -> None:
-        self._echo_control = mode
-        self._stage = stage_for(mode, tail_ms=self._tail_ms, round_trip_ms=self._round_trip_ms)
-        if not (self._stage.needs_far or self._recorder.active):
+    def _detect(self, on: bool) -> None:
+        self._detects = on
+        if self._speech is not None:
+            self._speech.reset()
+        elif on:
+            self._speech = SpeechDetector(at_once=self._form.streams == "file")
+
+    def _listen_to_far(self) -> None:
+        """The far end is followed only where somebody needs it: it costs as much as the microphone."""
+        if not (self._ladder.needs_far or self._recorder.active or self._measures_near is not None):
             self._far = None
         elif self._far is None:
-            self._far = self._new_far_end()
+            output_hz = self._form.output_hz
+            one, block_ms = self._one_clock, self._options.block_ms
+            self._far = OneClock(output_hz=output_hz) if one else TwoClocks(output_hz=output_hz, block_ms=block_ms)
 
     def play(self, pcm: bytes) -> None:
         self._speaker.queue(pcm)
@@ -128,30 +148,60 @@ class Pump:
     def _captured(self) -> list[Message]:
         captured_at_s = self.exchange.input_at_s
         recorded = self.exchange.capture.read(self.exchange.capture.readable)
-        self._hear_far(len(recorded))
+        since_s = self._hear_far(len(recorded), captured_at_s)
         if not len(recorded):
             return []
         self._microphone.push(recorded)
-        if self._far is not None and not self._one_clock:
-            self._far.align(self._microphone.waiting_samples)
+        if self._far is not None:
+            self._far.align(self._microphone.waiting_samples, since_s=since_s)
         handed = self._handed_samples()
-        return [
-            Captured(captured_at_s=captured_at_s, epoch=self._epoch, handed_samples=handed, pcm=self._cleaned(near))
-            for near in self._microphone.frames()
-        ]
+        messages: list[Message] = []
+        for near in self._microphone.frames():
+            far = self._far.next_frame() if self._far is not None else _SILENCE
+            if self._measures_near is not None and self._far is not None and self._far.settled:
+                messages.append(self._measured(self._measures_near, self._far.lead_samples, near, far))
+            messages.append(self._heard(near, far, captured_at_s=captured_at_s, handed_samples=handed))
+        return messages
 
-    def _hear_far(self, recorded_frames: int) -> None:
-        """On one clock each block has its own far end, block for block; of two clocks, whatever has come by now."""
+    def _hear_far(self, recorded_frames: int, captured_at_s: float) -> float:
+        """On one clock each block has its own far end, block for block; of two clocks, whatever has come by now.
+
+        Returns how much later the microphone's last callback was than the loudspeaker's.
+        """
         ring = self.exchange.far
         if self._far is None:
             ring.drop_all()
-        else:
-            self._far.push(ring.read(recorded_frames if self._one_clock else ring.readable))
+            return 0.0
+        self._far.push(ring.read(recorded_frames if self._one_clock else ring.readable))
+        return captured_at_s - self.exchange.output_at_s
 
-    def _cleaned(self, near: Samples) -> bytes:
-        far = self._far.next_frame() if self._far is not None else _SILENCE
+    def _heard(self, near: Samples, far: Samples, *, captured_at_s: float, handed_samples: int) -> Captured:
         self._recorder.write(near, far)
-        return self._stage.process(near, far).tobytes()
+        clean = self._ladder.process(near, far) if self._measures_near is None else _SILENCE
+        voice = self._speech.feed(clean) if self._detects and self._speech is not None else None
+        echo_dbfs, gate_open = FLOOR_DBFS, True
+        if self._ladder.needs_far:
+            report = self._ladder.report()
+            echo_dbfs, gate_open = report.echo_dbfs, report.gate_open
+        return Captured(
+            captured_at_s=captured_at_s,
+            epoch=self._epoch,
+            handed_samples=handed_samples,
+            pcm=clean.tobytes(),
+            voice=-1.0 if voice is None else voice,
+            input_dbfs=self._microphone.level_dbfs,
+            echo_dbfs=echo_dbfs,
+            gate_open=gate_open,
+        )
+
+    @staticmethod
+    def _measured(waiting: Fifo, lead_samples: int, near: Samples, far: Samples) -> Measured:
+        """The far end leads where two clocks are paired. Here the microphone waits for it, so that what is at the same
+        place in both is of the same time."""
+        if not len(waiting):
+            waiting.push(np.zeros(lead_samples, dtype=np.int16))
+        waiting.push(near)
+        return Measured(near=waiting.pop(FRAME_SAMPLES).tobytes(), far=far.tobytes())
 
     def _handed_samples(self) -> int:
         return self._speaker.handed_samples(self.exchange.handed_frames)
@@ -165,6 +215,9 @@ class Pump:
         """How things are; `dropped_frames` microphone frames did not fit into the socket."""
         exchange = self.exchange
         silent_s = now_s - min(exchange.input_at_s, exchange.output_at_s)
+        echo, far = self._ladder.report(), self._far
+        far_drift_ppm = far.drift_ppm if far is not None else None
+        lead_ms = far.lead_samples / SAMPLE_RATE_HZ * 1000 if far is not None else 0.0
         return Heartbeat(
             silent_ms=max(0, round(silent_s * 1000)),
             input_blocks=exchange.input_blocks,
@@ -175,8 +228,13 @@ class Pump:
             xruns=exchange.input_xruns + exchange.output_xruns,
             starved_blocks=exchange.starved_blocks,
             dropped_capture_frames=dropped_frames + exchange.lost_capture_blocks,
-            drift_corrections=self._far.corrections if self._far is not None else 0,
+            drift_corrections=far.corrections if far is not None else 0,
             input_level_dbfs=round(self._microphone.meter.take_dbfs(), 1),
+            echo_rung=echo.rung,
+            echo_why=echo.why,
+            erle_db=echo.erle_db,
+            echo_delay_ms=None if echo.delay_ms is None else echo.delay_ms + lead_ms,
+            drift_ppm=echo.drift_ppm if far_drift_ppm is None else far_drift_ppm,
         )
 
     def close(self) -> None:
