@@ -38,7 +38,7 @@ def test_the_settings_flatten_to_every_key_and_json_types():
     ("name", "words"),
     [
         ("turn_detection.threshold", "a number from 0 to 1"),
-        ("turn_detection.type", "server_vad, semantic_vad or none"),
+        ("turn_detection.type", "server_vad, semantic_vad, none or local"),
         ("turn_detection.idle_timeout_ms", "a whole number from 5000 to 30000, or null (ms)"),
         ("session.max_output_tokens", "a whole number from 1 to 4096, or inf (tokens)"),
         ("audio.input_device", "a whole number from 0, or text"),
@@ -88,17 +88,17 @@ def test_text_is_read_as_the_key_needs_it(name, text, value):
 
 
 def test_a_value_that_is_promised_for_later_is_refused_as_such():
-    _, problem = check("barge_in.mode", "confirm", "rpc")
+    _, problem = check("service.provider", "azure", "rpc")
     assert problem is not None
-    assert problem.message == "'confirm' is not available in this version; allowed: immediate or off"
+    assert problem.message == "'azure' is not available in this version; allowed: openai, compatible or rehearsal"
 
 
 def test_an_unhashable_value_is_only_wrong():
-    assert check("barge_in.mode", ["confirm"], "rpc")[1] is not None
+    assert check("service.provider", ["azure"], "rpc")[1] is not None
 
 
 @pytest.mark.parametrize(
-    "name", ["tools", "tools.timeout_s", "budget.daily_usd", "service.dialect", "barge_in.duck_db"]
+    "name", ["tools", "tools.timeout_s", "budget.daily_usd", "service.dialect", "history.recordings"]
 )
 def test_a_key_that_is_promised_for_later_is_refused_as_such(name):
     assert unknown(name, "f").message == "not available in this version"

@@ -193,6 +193,26 @@ def test_dotted_keys_become_maps_of_maps():
     assert ly.nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
 
 
+@pytest.mark.parametrize(
+    ("said", "blamed"),
+    [
+        ({"barge_in.min_speech_ms": 400}, "barge_in.min_speech_ms"),
+        ({"barge_in.confirm_after_ms": 1500}, "barge_in.confirm_after_ms"),
+        ({"barge_in.confirm_after_ms": 900, "barge_in.min_speech_ms": 800}, "barge_in.min_speech_ms"),
+    ],
+)
+def test_a_noise_cannot_be_shorter_than_the_speech_that_pauses(said, blamed):
+    (found,) = problems_of(ly.values_layer(said, "f"))
+    assert found.startswith(f"{blamed}: ")
+    assert "barge_in.min_speech_ms" in found
+    assert "barge_in.confirm_after_ms" in found
+
+
+def test_the_shortest_turn_may_begin_with_the_pause():
+    said = {"barge_in.confirm_after_ms": 900, "barge_in.min_speech_ms": 900}
+    assert ly.resolve([ly.values_layer(said, "f")]).settings.barge_in.min_speech_ms == 900
+
+
 @pytest.mark.parametrize("device", [{}, {"audio.input_device": 3}, {"audio.input_device": "default"}])
 def test_the_file_back_end_needs_a_file(device):
     (found,) = problems_of(ly.values_layer({"audio.backend": "file", **device}, "f"))

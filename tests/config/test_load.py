@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from voicebotd.config import load as module
-from voicebotd.config.load import change, forget, load, persist, to_persist
+from voicebotd.config.load import Kept, change, forget, load, persist, returned, to_persist
 from voicebotd.errors import ConfigError
 
 THRESHOLD = "turn_detection.threshold"
@@ -219,9 +219,8 @@ def test_what_was_persisted_comes_back(box):
     before = box.load()
     values = {THRESHOLD: 0.7}
     persist(before.paths.overrides_file, to_persist(change(before, values), values))
-    persist(
-        before.paths.overrides_file, {"turn_detection.silence_duration_ms": 600, "turn_detection.idle_timeout_ms": None}
-    )
+    more = {"turn_detection.silence_duration_ms": 600, "turn_detection.idle_timeout_ms": None}
+    persist(before.paths.overrides_file, Kept(values=more))
     after = box.load()
     assert after.settings.turn_detection.threshold == 0.7
     assert after.settings.turn_detection.silence_duration_ms == 600
@@ -230,21 +229,86 @@ def test_what_was_persisted_comes_back(box):
 
 def test_a_persisted_profile_wins_over_values_that_were_persisted_before(box):
     path = box.state / "overrides.yaml"
-    persist(path, {THRESHOLD: 0.7})
+    persist(path, Kept(values={THRESHOLD: 0.7}))
     before = box.load()
     # Tried first and persisted second, as people do.
     tried = change(before, {"conversation.profile": "noisy"})
     values = {"conversation.profile": "noisy"}
     persist(path, to_persist(change(tried, values), values))
     assert box.load().settings.turn_detection.threshold == 0.95
-    persist(path, {THRESHOLD: 0.6})
+    persist(path, Kept(values={THRESHOLD: 0.6}))
     assert box.load().settings.turn_detection.threshold == 0.6
     assert box.load().settings.turn_detection.silence_duration_ms == 1500
 
 
+def test_a_persisted_profile_is_its_name_so_that_its_file_says_what_it_sets(box):
+    path = box.state / "overrides.yaml"
+    values = {"conversation.profile": "noisy", THRESHOLD: 0.9}
+    persist(path, to_persist(change(box.load(), values), values))
+    assert yaml.safe_load(path.read_text()) == {
+        "conversation": {"profile": "noisy"},
+        "turn_detection": {"threshold": 0.9},
+    }
+    again = box.load()
+    assert (again.settings.turn_detection.threshold, again.settings.barge_in.min_speech_ms) == (0.9, 1300)
+
+
+def own_profile(box, name, text):
+    (box.etc / "profiles" / f"{name}.yaml").write_text(text)
+
+
+def test_another_profile_begins_where_there_was_none(box):
+    own_profile(
+        box, "deaf", f"turn_detection: {{threshold: 0.99}}\nsession: {{instructions: 'file: {box.etc}/x.md'}}\n"
+    )
+    (box.etc / "x.md").write_text("Shout.")
+    own_profile(box, "hasty", "barge_in: {resume_delay_ms: 100}\n")
+    deaf = change(box.load(f"{THRESHOLD}=0.6", "conversation.profile=hasty"), {"conversation.profile": "deaf"})
+    assert (deaf.settings.turn_detection.threshold, deaf.instructions) == (0.99, "Shout.")
+    assert deaf.settings.barge_in.resume_delay_ms == 800
+    hasty = change(deaf, {"conversation.profile": "hasty"})
+    assert (hasty.settings.turn_detection.threshold, hasty.sources[THRESHOLD]) == (0.6, "--set")
+    assert hasty.settings.barge_in.resume_delay_ms == 100
+    assert "appointment" in hasty.instructions
+    none = change(hasty, {"conversation.profile": None})
+    assert (none.settings.barge_in.resume_delay_ms, none.sources["barge_in.resume_delay_ms"]) == (800, "default")
+
+
+def test_what_was_set_over_a_profile_stays_when_the_profile_goes(box):
+    tuned = change(box.load("conversation.profile=noisy"), {"turn_detection.silence_duration_ms": 700})
+    after = change(tuned, {"conversation.profile": None})
+    assert after.settings.turn_detection.silence_duration_ms == 700
+    assert after.settings.turn_detection.threshold == 0.85
+
+
+def test_what_was_lent_is_returned_and_what_was_set_meanwhile_stays(box):
+    own_profile(box, "brief", "session: {instructions: Be brief.}\nbarge_in: {duck_db: -20}\n")
+    before = box.load("conversation.profile=noisy")
+    lent = change(before, {"conversation.profile": "brief"}, "conversation.start")
+    assert (lent.instructions, lent.settings.turn_detection.threshold) == ("Be brief.", 0.85)
+    tuned = change(lent, {"turn_detection.silence_duration_ms": 700})
+    after = returned(tuned, before, lent)
+    assert after.settings.conversation.profile == "noisy"
+    assert after.settings.turn_detection.threshold == 0.95
+    assert after.settings.turn_detection.silence_duration_ms == 700
+    assert after.instructions == before.instructions
+    assert after.beneath.keys() == before.beneath.keys() - {"turn_detection.silence_duration_ms"}
+    assert returned(lent, before, lent) == before
+
+
+def test_a_profile_beneath_which_instructions_are_gone_is_not_left_quietly(box):
+    own_profile(box, "brief", "session: {instructions: Be brief.}\n")
+    path = box.etc / "me.md"
+    path.write_text("One.")
+    brief = box.load(f"session.instructions=file: {path}")
+    brief = change(brief, {"conversation.profile": "brief"})
+    path.unlink()
+    assert "cannot be read" in refused(brief, {"conversation.profile": None})[0]
+
+
 def test_persisted_changes_are_private_and_leave_nothing_behind(box):
     path = box.state / "deep" / "overrides.yaml"
-    persist(path, {"control.mode": "0600"})
+    persist(path, Kept(values={"control.mode": "0600"}))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert yaml.safe_load(path.read_text()) == {"control": {"mode": "0600"}}
     assert os.listdir(path.parent) == ["overrides.yaml"]
@@ -252,7 +316,7 @@ def test_persisted_changes_are_private_and_leave_nothing_behind(box):
 
 def test_a_persisted_value_can_be_forgotten(box):
     path = box.state / "overrides.yaml"
-    persist(path, {THRESHOLD: 0.7, "turn_detection.silence_duration_ms": 600})
+    persist(path, Kept(values={THRESHOLD: 0.7, "turn_detection.silence_duration_ms": 600}))
     forget(path, [THRESHOLD, "log.level"])
     assert yaml.safe_load(path.read_text()) == {"turn_detection": {"silence_duration_ms": 600}}
     forget(path, ["turn_detection.silence_duration_ms"])
@@ -268,19 +332,19 @@ def test_a_persisted_file_that_cannot_be_understood_is_left_alone(box):
     path = box.state / "overrides.yaml"
     path.write_text("a: [\n")
     with pytest.raises(ConfigError, match="line 2, column 1"):
-        persist(path, {THRESHOLD: 0.7})
+        persist(path, Kept(values={THRESHOLD: 0.7}))
     assert path.read_text() == "a: [\n"
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one(box, monkeypatch):
     path = box.state / "overrides.yaml"
-    persist(path, {THRESHOLD: 0.7})
+    persist(path, Kept(values={THRESHOLD: 0.7}))
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module.os, "fsync", full)
     with pytest.raises(ConfigError, match=r"overrides\.yaml: cannot be written: No space left on device"):
-        persist(path, {THRESHOLD: 0.1})
+        persist(path, Kept(values={THRESHOLD: 0.1}))
     assert yaml.safe_load(path.read_text()) == {"turn_detection": {"threshold": 0.7}}
     assert os.listdir(box.state) == ["overrides.yaml"]

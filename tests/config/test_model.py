@@ -13,7 +13,15 @@ def test_the_defaults_are_those_of_the_contract():
     assert settings.turn_detection.threshold == 0.85
     assert settings.turn_detection.prefix_padding_ms == 500
     assert settings.turn_detection.silence_duration_ms == 1200
-    assert settings.barge_in.mode == "immediate"
+    assert settings.barge_in.model_dump() == {
+        "mode": "confirm",
+        "confirm_after_ms": 500,
+        "min_speech_ms": 1000,
+        "resume_delay_ms": 800,
+        "duck_db": -12,
+    }
+    assert (settings.conversation.max_utterance_s, settings.conversation.idle_hangup_s) == (60, None)
+    assert settings.audio.echo_control == "auto"
     assert settings.control.mode == 0o660
     assert settings.audio_file.pace == "real_time"
 
@@ -47,6 +55,15 @@ def test_every_default_is_a_value_that_may_be_written():
         ("turn_detection.threshold", [0, 1, 0.7], [-0.01, 1.01, "0.7", False, None]),
         ("turn_detection.silence_duration_ms", [100, 10_000], [99, 10_001, 500.0, 500.5]),
         ("turn_detection.idle_timeout_ms", [None, 5000, 30_000], [0, 4999, 30_001]),
+        ("turn_detection.type", ["server_vad", "semantic_vad", "none", "local"], ["silero", None, ""]),
+        ("barge_in.mode", ["immediate", "confirm", "off"], ["on", False, None]),
+        ("barge_in.confirm_after_ms", [0, 5000], [-1, 5001, 500.5, None]),
+        ("barge_in.min_speech_ms", [0, 10_000], [-1, 10_001, "1000"]),
+        ("barge_in.resume_delay_ms", [0, 10_000], [-1, 10_001, True]),
+        ("barge_in.duck_db", [-60, 0, -12.5], [-60.1, 0.1, "-12"]),
+        ("conversation.max_utterance_s", [5, 600, 59.5], [4.9, 601, None]),
+        ("conversation.idle_hangup_s", [None, 10, 3600], [9.9, 3601, "null", 0]),
+        ("audio.echo_control", ["auto", "aec", "gate", "half_duplex", "none"], ["on", None, "AEC"]),
         ("turn_detection.create_response", [True, False], ["yes", 1, None]),
         ("conversation.profile", [None, "noisy", "my-2nd_one"], ["../etc", "", "Noisy"]),
         ("audio.input_device", ["default", 0, 3, "3", "USB Audio"], [-1, "", 1.5, True, None]),

@@ -51,12 +51,24 @@ def test_the_profiles_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize(
-    ("name", "threshold", "silence_duration_ms"),
-    [("default", 0.85, 1200), ("noisy", 0.95, 1500), ("responsive", 0.8, 800), ("patient", 0.85, 2000)],
+    ("name", "threshold", "silence_duration_ms", "min_speech_ms", "resume_delay_ms"),
+    [
+        ("default", 0.85, 1200, 1000, 800),
+        ("noisy", 0.95, 1500, 1300, 800),
+        ("responsive", 0.8, 800, 800, 500),
+        ("patient", 0.85, 2000, 1000, 1500),
+    ],
 )
-def test_a_profile_has_its_values(name, threshold, silence_duration_ms):
-    vad = resolve([layer(CONFIG / "profiles" / f"{name}.yaml")]).settings.turn_detection
+def test_a_profile_has_its_values(name, threshold, silence_duration_ms, min_speech_ms, resume_delay_ms):
+    settings = resolve([layer(CONFIG / "profiles" / f"{name}.yaml")]).settings
+    vad, barge_in = settings.turn_detection, settings.barge_in
     assert (vad.threshold, vad.silence_duration_ms) == (threshold, silence_duration_ms)
+    assert (barge_in.min_speech_ms, barge_in.resume_delay_ms) == (min_speech_ms, resume_delay_ms)
+
+
+def test_no_profile_decides_whether_the_box_may_be_interrupted():
+    for name in PROFILES:
+        assert "barge_in.mode" not in {each.name for each in layer(CONFIG / "profiles" / f"{name}.yaml").assignments}
 
 
 def test_profiles_set_the_same_keys_so_that_one_leaves_no_trace_of_another():

@@ -179,6 +179,21 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
 
 def _together(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
     """The complaints about values that are right by themselves and wrong beside each other."""
+    return [*_file_back_end(values, sources), *_noise_before_pause(values, sources)]
+
+
+def _noise_before_pause(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
+    shortest, pause = "barge_in.min_speech_ms", "barge_in.confirm_after_ms"
+    speech_ms, pause_ms = (values.get(name, keys()[name].default) for name in (shortest, pause))
+    if speech_ms >= pause_ms:
+        return []
+    # The one that somebody wrote is the one to mend.
+    blamed = shortest if sources[shortest] != "default" else pause
+    message = f"{shortest} {speech_ms} is less than {pause} {pause_ms}: a turn cannot be told from a noise so early"
+    return [Problem(key=blamed, message=message, source=sources[blamed])]
+
+
+def _file_back_end(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
     name = "audio.input_device"
     device = values.get(name, "default")
     if values.get("audio.backend") != "file" or (isinstance(device, str) and device != "default"):

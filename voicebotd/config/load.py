@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,16 @@ class LoadedConfig:
     paths: Paths
     files: tuple[Path, ...] = ()
     """The documents that were read, lowest precedence first."""
+    beneath: Mapping[str, ly.Assignment] = field(default_factory=dict)
+    """What each key that a profile sets would be without it: another profile begins from there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a change writes into the file of persisted changes, and what it takes out of it."""
+
+    values: Mapping[str, Any]
+    dropped: frozenset[str] = frozenset()
 
 
 def load(
@@ -79,55 +89,93 @@ def load(
     except ConfigError as error:
         found.append(ly.Layer(problems=tuple(error.problems)))
     found.append(ly.anchored(ly.command_line_layer(set_words), cwd))
-    found = _with_profile(found, paths)
-    text, unreadable = _instructions(ly.winner(found, ly.INSTRUCTIONS_KEY))
-    resolved = ly.resolve([*found, ly.Layer(problems=unreadable)])
+    layers = _with_profile(found, paths)
+    text, unreadable = _instructions(ly.winner(layers, ly.INSTRUCTIONS_KEY))
+    resolved = ly.resolve([*layers, ly.Layer(problems=unreadable)])
     return LoadedConfig(
-        settings=resolved.settings, sources=resolved.sources, instructions=text, paths=paths, files=tuple(files)
+        settings=resolved.settings,
+        sources=resolved.sources,
+        instructions=text,
+        paths=paths,
+        files=tuple(files),
+        beneath={name: ly.winner(found, name) for name in _from_profile(resolved.sources)},
     )
 
 
 def change(loaded: LoadedConfig, values: Mapping[str, Any], source: str = "rpc") -> LoadedConfig:
     """Return the configuration with these dotted keys changed; `loaded` stays as it is.
 
-    Naming a profile brings its values; values given beside it win over them. Numbers must be numbers: `"0.7"` is
-    refused for `turn_detection.threshold`. Relative paths are meant from the configuration file's directory.
+    Naming a profile brings its values, undoes those of the one before, and loses to values given beside it; null only
+    undoes. Numbers must be numbers: `"0.7"` is refused for `turn_detection.threshold`. Relative paths are meant from
+    the configuration file's directory.
 
     Raises:
         ConfigError: with every problem found; nothing is changed.
     """
-    present = ly.Layer(
-        assignments=tuple(
-            ly.Assignment(name=name, value=value, source=loaded.sources[name])
-            for name, value in flatten(loaded.settings).items()
-        )
-    )
+    present = _said(loaded)
+    if ly.PROFILE_KEY in values:
+        present |= loaded.beneath
     new = _with_profile([ly.anchored(ly.values_layer(values, source), loaded.paths.config_dir)], loaded.paths)
     # The file behind unchanged instructions may be gone by now; that must not stop a change of something else.
     named = [each for each in new if any(a.name == ly.INSTRUCTIONS_KEY for a in each.assignments)]
-    text, unreadable = _instructions(ly.winner(named, ly.INSTRUCTIONS_KEY)) if named else (loaded.instructions, ())
-    resolved = ly.resolve([present, *new, ly.Layer(problems=unreadable)])
-    return replace(loaded, settings=resolved.settings, sources=resolved.sources, instructions=text)
+    undone = ly.INSTRUCTIONS_KEY in loaded.beneath and ly.PROFILE_KEY in values
+    given = ly.winner(named, ly.INSTRUCTIONS_KEY) if named else present[ly.INSTRUCTIONS_KEY]
+    text, unreadable = _instructions(given) if named or undone else (loaded.instructions, ())
+    resolved = ly.resolve([ly.Layer(assignments=tuple(present.values())), *new, ly.Layer(problems=unreadable)])
+    hidden = present if ly.PROFILE_KEY in values else loaded.beneath
+    return replace(
+        loaded,
+        settings=resolved.settings,
+        sources=resolved.sources,
+        instructions=text,
+        beneath={name: hidden[name] for name in _from_profile(resolved.sources)},
+    )
 
 
-def to_persist(after: LoadedConfig, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What `persist` must write so that the change of `values` that led to `after` comes back at the next start.
+def returned(loaded: LoadedConfig, before: LoadedConfig, lent: LoadedConfig) -> LoadedConfig:
+    """Return `loaded` without what the change from `before` to `lent` brought, where nobody has changed it since."""
+    old, new, now = _said(before), _said(lent), _said(loaded)
+    back = {name for name in now if old[name] != new[name] and now[name] == new[name]}
+    resolved = ly.resolve([ly.Layer(assignments=tuple(old[name] if name in back else now[name] for name in now))])
+    hidden = {**loaded.beneath, **before.beneath}
+    return replace(
+        loaded,
+        settings=resolved.settings,
+        sources=resolved.sources,
+        instructions=before.instructions if ly.INSTRUCTIONS_KEY in back else loaded.instructions,
+        beneath={name: hidden[name] for name in _from_profile(resolved.sources)},
+    )
 
-    That is the values themselves and, where they name a profile, what it set: older persisted values would hide it.
+
+def to_persist(after: LoadedConfig, values: Mapping[str, Any]) -> Kept:
+    """What `persist` must be given so that the change of `values` that led to `after` comes back at the next start.
+
+    Where they name a profile, older persisted values that would hide what it sets are dropped.
     """
-    names = set(values)
-    if ly.PROFILE_KEY in names:
-        names.update(name for name, source in after.sources.items() if source.startswith(_PROFILE_SOURCE))
-    return {name: value for name, value in flatten(after.settings).items() if name in names}
+    kept = {name: value for name, value in flatten(after.settings).items() if name in values}
+    hiding = _from_profile(after.sources) if ly.PROFILE_KEY in values else frozenset()
+    return Kept(values=kept, dropped=hiding)
 
 
-def persist(path: Path, values: Mapping[str, Any]) -> None:
-    """Merge dotted keys into the file of persisted changes: whole or not at all, readable by its owner only.
+def _said(loaded: LoadedConfig) -> dict[str, ly.Assignment]:
+    return {
+        name: ly.Assignment(name=name, value=value, source=loaded.sources[name])
+        for name, value in flatten(loaded.settings).items()
+    }
+
+
+def _from_profile(sources: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name for name, source in sources.items() if source.startswith(_PROFILE_SOURCE))
+
+
+def persist(path: Path, kept: Kept) -> None:
+    """Change the file of persisted changes: whole or not at all, readable by its owner only.
 
     Raises:
         ConfigError: the file cannot be written, or what is there cannot be understood; it is left as it was.
     """
-    _write_persisted(path, {**_persisted(path), **values})
+    before = {name: value for name, value in _persisted(path).items() if name not in kept.dropped}
+    _write_persisted(path, {**before, **kept.values})
 
 
 def forget(path: Path, names: Iterable[str]) -> None:

@@ -127,20 +127,22 @@ class TurnDetection(Section):
     """How the service notices that the visitor begins and ends to speak (openai-python
     `RealtimeAudioInputTurnDetection`; where it states no range, ours keeps out what no conversation can use)."""
 
-    type: Literal["server_vad", "semantic_vad", "none"] = _key("server_vad", "live")
+    type: Literal["server_vad", "semantic_vad", "none", "local"] = _key("server_vad", "live")
     """`server_vad` goes by loudness and silence, `semantic_vad` by whether the sentence sounds finished, `none` is
-    push to talk (`voicebotctl talk`)."""
+    push to talk (`voicebotctl talk`), `local` decides in the box itself, for services that detect speech badly."""
     threshold: float = _key(0.85, "live", ge=0, le=1)
-    """How certain or loud speech must be (server_vad). Higher is deafer: up to 0.95 in a noisy room, 0.6 in a quiet
-    one."""
+    """How certain or loud speech must be (server_vad, local). Higher is deafer: up to 0.95 in a noisy room, 0.6 in a
+    quiet one."""
     prefix_padding_ms: int = _key(500, "live", ge=0, le=5000, unit="ms")
-    """Audio kept from before speech was noticed, so that the first syllable is not lost (server_vad)."""
+    """Audio kept from before speech was noticed, so that the first syllable is not lost (server_vad, local)."""
     silence_duration_ms: int = _key(1200, "live", ge=100, le=10_000, unit="ms")
-    """Silence that ends the visitor's turn (server_vad). 800 answers quickly, 1500 to 2000 waits for slow talkers."""
+    """Silence that ends the visitor's turn (server_vad, local). 800 answers quickly, 1500 to 2000 waits for slow
+    talkers."""
     create_response: bool = _key(True, "live")
     """Answer by itself when the visitor's turn ends; false: only when asked (`voicebotctl respond`)."""
     interrupt_response: bool = _key(True, "live")
-    """The service stops answering when the visitor begins to speak."""
+    """The service stops answering when the visitor begins to speak (with `barge_in.mode` immediate; the other modes
+    decide in the box)."""
     idle_timeout_ms: Annotated[int, Field(ge=5000, le=30_000)] | None = _key(None, "live", unit="ms")
     """After this much silence behind an answer the assistant speaks up by itself (server_vad); null: it waits."""
     eagerness: Literal["auto", "low", "medium", "high"] = _key("auto", "live")
@@ -150,12 +152,22 @@ class TurnDetection(Section):
 class BargeIn(Section):
     """What happens when the visitor speaks over the assistant."""
 
-    mode: Literal["immediate", "off"] = _key("immediate", "restart")
-    """`immediate` falls silent at once; `off` does not listen while the assistant is audible."""
+    mode: Literal["immediate", "confirm", "off"] = _key("confirm", "live")
+    """`immediate` falls silent at the first sign of speech. `confirm` speaks more softly, pauses, and goes on where it
+    paused if it was only a noise. `off` does not listen while the assistant is audible."""
+    confirm_after_ms: int = _key(500, "live", ge=0, le=5000, unit="ms")
+    """confirm: speech that lasts so long pauses the assistant; until then it only speaks more softly."""
+    min_speech_ms: int = _key(1000, "live", ge=0, le=10_000, unit="ms")
+    """confirm: speech shorter than this was a noise (a cough, a door), longer speech is a turn and is answered. At
+    least `confirm_after_ms`."""
+    resume_delay_ms: int = _key(800, "live", ge=0, le=10_000, unit="ms")
+    """confirm: quiet after a noise before the assistant goes on. 500 is brisk; longer for those who speak haltingly."""
+    duck_db: float = _key(-12.0, "live", ge=-60, le=0, unit="dB")
+    """confirm: how much softer the assistant speaks while it is not clear yet whether somebody speaks; 0: not."""
 
 
 class Conversation(Section):
-    """How a conversation begins."""
+    """How a conversation begins, and what ends it."""
 
     autostart: bool = _key(True, "restart")
     """Begin a conversation when the daemon starts; false: wait for `voicebotctl start`."""
@@ -167,6 +179,12 @@ class Conversation(Section):
         "restart",
     )
     """What the assistant is to open with, where it speaks first."""
+    max_utterance_s: float = _key(60.0, "restart", ge=5, le=600, unit="s")
+    """The longest turn of a visitor. What lasts longer is a radio or a crowd: it is answered as if it had ended, so
+    that it cannot hold the box."""
+    idle_hangup_s: Annotated[float, Field(ge=10, le=3600)] | None = _key(None, "restart", unit="s")
+    """After so long without a word from anybody the box hangs up on the service, which costs nothing then; the next
+    speech opens the link again. null: never."""
     profile: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")] | None = _key(
         None, "live", allowed="the name of a profile (small letters, digits, - and _), or null"
     )
@@ -190,9 +208,11 @@ class Audio(Section):
     """Audio per callback: smaller reacts sooner, larger survives a slower machine."""
     streams: Literal["auto", "duplex", "pair"] = _key("auto", "restart")
     """One `duplex` stream (both directions share a clock) or a `pair` of streams; `auto` knows which suits."""
-    echo_control: Literal["auto", "half_duplex", "none"] = _key("auto", "restart")
-    """Against hearing itself: `half_duplex` closes the microphone while the loudspeaker sounds, `none` trusts a
-    headset; `auto` chooses."""
+    echo_control: Literal["auto", "aec", "gate", "half_duplex", "none"] = _key("auto", "live")
+    """Against hearing itself: `aec` takes its own voice out of the microphone (`pip install 'voicebotd[aec]'`), `gate`
+    opens only for what is louder than the echo can be, `half_duplex` closes while the loudspeaker sounds, `none` trusts
+    a headset. `auto`: half_duplex where `barge_in.mode` is off, else aec where it is installed, else gate; with the
+    file back-end none."""
     volume_percent: int = _key(100, "live", ge=0, le=100, unit="%")
     """Loudness of the voice, as a share of what the service sends."""
     input_gain_db: float = _key(0.0, "live", ge=-40, le=40, unit="dB")
@@ -261,11 +281,6 @@ LATER_KEYS = (
     "service.rollover_after_min",
     "session.tools",
     "session.tool_choice",
-    "barge_in.confirm_after_ms",
-    "barge_in.min_speech_ms",
-    "barge_in.resume_delay_ms",
-    "barge_in.duck_db",
-    "conversation.idle_hangup_s",
     "conversation.context_turns",
     "tools",
     "history.retention_days",
@@ -277,7 +292,6 @@ LATER_KEYS = (
 LATER_DEFAULTS: dict[str, Any] = {
     "service.dialect": "auto",
     "session.tool_choice": "auto",
-    "conversation.idle_hangup_s": None,
     "tools.directory": None,
     "tools.modules": [],
     "history.recordings": False,
@@ -286,10 +300,5 @@ LATER_DEFAULTS: dict[str, Any] = {
 }
 """Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""
 
-LATER_VALUES: dict[str, tuple[str, ...]] = {
-    "service.provider": ("azure",),
-    "turn_detection.type": ("local",),
-    "barge_in.mode": ("confirm",),
-    "audio.echo_control": ("aec", "gate"),
-}
+LATER_VALUES: dict[str, tuple[str, ...]] = {"service.provider": ("azure",)}
 """Values of present keys of which the same is true."""
