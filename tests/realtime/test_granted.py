@@ -73,8 +73,9 @@ def test_turn_detection_is_shown_as_the_service_has_it_and_each_difference_is_na
     )
 
 
-def test_a_service_without_turn_detection_is_push_to_talk() -> None:
-    wanted = replace(CONFIG, turn_detection=TurnDetection(type="none"))
+@pytest.mark.parametrize("kind", ["none", "local"])
+def test_a_service_that_is_not_to_detect_turns_has_no_turn_detection(kind: Any) -> None:
+    wanted = replace(CONFIG, turn_detection=TurnDetection(type=kind))
     view, differences = confirm(wanted, told(wanted))
     assert (view.turn_detection, differences) == (None, ())
     view, differences = confirm(CONFIG, told(wanted))

@@ -140,8 +140,9 @@ def test_a_live_change_asks_for_nothing_but_the_change_and_never_for_the_voice()
     assert live_update(update())["session"] == {"type": "realtime"}
 
 
-def test_push_to_talk_is_a_live_change_to_null() -> None:
-    message = live_update(update(turn_detection=TurnDetection(type="none")))
+@pytest.mark.parametrize("kind", ["none", "local"])
+def test_turns_that_the_service_is_not_to_detect_are_a_live_change_to_null(kind: Any) -> None:
+    message = live_update(update(turn_detection=TurnDetection(type=kind)))
     assert message["session"]["audio"] == {"input": {"turn_detection": None}}
 
 

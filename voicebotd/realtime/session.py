@@ -182,8 +182,11 @@ def wire(config: SessionConfig) -> JsonObject:
 
 
 def wire_turn_detection(wanted: TurnDetection) -> JsonObject | None:
-    """Return turn detection as the service takes it: each type with its own fields only, push to talk as null."""
-    if wanted.type == "none":
+    """Return turn detection as the service takes it: each type with its own fields only.
+
+    Null where it is not to detect turns: push to talk, and where the box does it itself.
+    """
+    if wanted.type in ("none", "local"):
         return None
     common = {
         "type": wanted.type,
