@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from voicebotd.assembly import endpoint_of, policy_of, session_of
+from voicebotd.assembly import RUNG_KEYS, Rung, endpoint_of, policy_of, rung_of, session_of
 from voicebotd.audio.devices import DeviceInfo
-from voicebotd.audio.options import AudioStatus
+from voicebotd.audio.options import AudioStatus, EchoControl
 from voicebotd.config.load import LoadedConfig
 from voicebotd.control.caller import Caller, Peer
 from voicebotd.control.contract import METHODS
@@ -24,6 +24,7 @@ from voicebotd.control.handlers.box import Box
 from voicebotd.control.handlers.conversation import conversation_handlers
 from voicebotd.control.handlers.files import file_handlers
 from voicebotd.control.handlers.history import history_handlers
+from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
 from voicebotd.control.tuning import Tuning
@@ -140,7 +141,7 @@ class FakeLink:
             self.view = replace(self.view, instructions=effect.instructions)
         if effect.turn_detection is not None:
             granted = replace(effect.turn_detection, **self.insists)
-            self.view = replace(self.view, turn_detection=None if granted.type == "none" else granted)
+            self.view = replace(self.view, turn_detection=None if granted.type in ("none", "local") else granted)
         self.post(ev.SessionUpdated(session=self.view))
 
     def _respond(self, effect: fx.CreateResponse) -> None:
@@ -208,6 +209,9 @@ class FakeAudio:
 
     def set_volume(self, percent: int) -> None:
         self.status = replace(self.status, volume_percent=percent)
+
+    def set_echo_control(self, mode: EchoControl) -> None:
+        self.status = replace(self.status, echo_control=mode, echo_rung=mode)
 
     def set_input_gain(self, db: float) -> None:
         self.gain_db = db
@@ -289,12 +293,19 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
     loaded = load()
     link, audio = FakeLink(), FakeAudio()
     published: list[tuple[str, dict[str, Any]]] = []
+    tunings: list[Tuning] = []
+
+    def publish(topic: str, data: dict[str, Any]) -> None:
+        published.append((topic, data))
+        if (topic, data.get("state")) == ("state", "off"):
+            tunings[0].conversation_ended()
+
     policy = replace(policy_of(loaded), confirm_within_s=options.pop("confirm_within_s", DEADLINE_S))
     manager = ConversationManager(
         Conversation(policy),
         link=link,
         audio=audio,
-        publish=lambda topic, data: published.append((topic, data)),
+        publish=publish,
         record=lambda _record: None,
     )
     link.post = audio.post = manager.post
@@ -308,12 +319,15 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
             "log.level": set_level,
         },
         reconnect=lambda after: link.reconfigure(endpoint_of(after.settings), session_of(after)),
+        derived={RUNG_KEYS: lambda settings: audio.set_echo_control(rung_of(settings).echo_control)},
+        publish=lambda topic, data: published.append((topic, data)),
     )
+    tunings.append(tuning)
     usual: dict[str, Any] = {
         "history": None,
         "process_file": None,
         "health": lambda: {"audio": audio.health_check(), "link": link.health_check()},
-        "rung_why": "auto: because",
+        "rung": lambda: Rung(echo_control="half_duplex", why="because"),
         "version": "1.2.3",
         "started_at_s": time.monotonic() - 60,
     }
@@ -324,6 +338,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         **conversation_handlers(box),
         **tuning_handlers(box),
         **audio_handlers(box),
+        **selftest_handlers(box),
         **file_handlers(box),
         **history_handlers(box),
     }

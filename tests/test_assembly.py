@@ -6,8 +6,9 @@ import pytest
 import structlog
 
 from voicebotd import assembly
-from voicebotd.config.catalogue import flatten
+from voicebotd.config.catalogue import flatten, keys
 from voicebotd.config.load import change
+from voicebotd.config.model import Settings
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.errors import AudioError, ConfigError
@@ -92,6 +93,14 @@ def test_turn_detection_has_the_settings_names_and_defaults(directories):
     assert ours == {f"turn_detection.{name}" for name in ev.TurnDetection.__dataclass_fields__}
 
 
+def test_barge_in_has_the_settings_names_and_defaults(directories):
+    policy = assembly.policy_of(directories.load())
+    assert policy.barge_in == ev.BargeIn()
+    assert (policy.longest_speech_s, policy.idle_hangup_s) == (60, None)
+    ours = {name for name in flatten(Settings()) if name.startswith("barge_in.")}
+    assert ours == {f"barge_in.{name}" for name in ev.BargeIn.__dataclass_fields__}
+
+
 # How to behave.
 
 
@@ -100,12 +109,22 @@ def test_the_policy_is_the_configured_behaviour(configured):
         configured(
             session__instructions="Bark.",
             barge_in__mode="off",
+            barge_in__confirm_after_ms=400,
+            barge_in__min_speech_ms=900,
+            barge_in__resume_delay_ms=600,
+            barge_in__duck_db=-9,
+            conversation__max_utterance_s=30,
+            conversation__idle_hangup_s=120,
             conversation__speaks_first="assistant",
             conversation__greeting="Woof!",
             service__provider="compatible",
         )
     )
-    assert (policy.instructions, policy.barge_in.mode, policy.provider) == ("Bark.", "off", "compatible")
+    assert (policy.instructions, policy.provider) == ("Bark.", "compatible")
+    assert policy.barge_in == ev.BargeIn(
+        mode="off", confirm_after_ms=400, min_speech_ms=900, resume_delay_ms=600, duck_db=-9
+    )
+    assert (policy.longest_speech_s, policy.idle_hangup_s) == (30, 120)
     assert (policy.speaks_first, policy.greeting) == ("assistant", "Woof!")
     assert (policy.source, policy.hold_input) == ("microphone", "never")
 
@@ -126,16 +145,46 @@ def test_a_box_that_nobody_may_interrupt_closes_its_microphone_whatever_is_confi
     assert "barge_in.mode" in rung.why
 
 
-def test_by_itself_it_keeps_the_microphone_open_and_says_what_to_do_about_a_loudspeaker(configured):
-    rung = assembly.rung_of(configured().settings)
-    assert rung.echo_control == "none"
-    assert "half_duplex" in rung.why
+@pytest.fixture
+def with_aec(monkeypatch):
+    """Say whether the echo canceller is installed."""
+    return lambda installed: monkeypatch.setattr(assembly, "aec_installed", lambda: installed)
 
 
-@pytest.mark.parametrize("mode", ["half_duplex", "none"])
-def test_what_is_configured_against_echo_holds(configured, mode):
+@pytest.mark.parametrize("mode", ["confirm", "immediate"])
+@pytest.mark.parametrize(("installed", "rung"), [(True, "aec"), (False, "gate")])
+def test_by_itself_it_takes_the_highest_rung_that_is_installed(configured, with_aec, mode, installed, rung):
+    with_aec(installed)
+    chosen = assembly.rung_of(configured(barge_in__mode=mode).settings)
+    assert chosen.echo_control == rung
+    assert chosen.why.startswith("auto: ")
+    assert ("pip install" in chosen.why) is not installed
+
+
+def test_a_file_hears_no_loudspeaker_so_nothing_is_done_about_echo_by_itself(configured):
+    config = configured(audio__backend="file", audio__input_device="in.wav")
+    assert assembly.rung_of(config.settings).echo_control == "none"
+    config = change(config, {"audio.echo_control": "gate"})
+    assert assembly.rung_of(config.settings).echo_control == "gate"
+
+
+@pytest.mark.parametrize("mode", ["aec", "gate", "half_duplex", "none"])
+def test_what_is_configured_against_echo_holds(configured, with_aec, mode):
+    with_aec(True)
     rung = assembly.rung_of(configured(audio__echo_control=mode).settings)
     assert (rung.echo_control, rung.why) == (mode, "as configured")
+
+
+def test_for_an_echo_canceller_that_is_not_installed_the_gate_stands_in_and_the_remedy_is_named(configured, with_aec):
+    with_aec(False)
+    rung = assembly.rung_of(configured(audio__echo_control="aec").settings)
+    assert rung.echo_control == "gate"
+    assert assembly.AEC_REMEDY in rung.why
+
+
+def test_the_keys_that_choose_the_rung_are_known():
+    assert set(flatten(Settings())) >= assembly.RUNG_KEYS
+    assert all(keys()[name].applies == "live" for name in assembly.RUNG_KEYS)
 
 
 def test_the_sound_card_is_opened_as_configured(configured):

@@ -47,6 +47,16 @@ def test_the_rehearsal_needs_no_address(found):
     assert found("service.provider=rehearsal") == []
 
 
+def test_an_echo_canceller_that_is_wanted_and_not_installed_is_told_with_the_remedy(found, monkeypatch):
+    monkeypatch.setattr("voicebotd.check.aec_installed", lambda: False)
+    [problem] = found("audio.echo_control=aec", **KEY)
+    assert problem.startswith("audio.echo_control: ")
+    assert "pip install 'voicebotd[aec]'" in problem
+    assert found(**KEY) == [], "auto does without"
+    monkeypatch.setattr("voicebotd.check.aec_installed", lambda: True)
+    assert found("audio.echo_control=aec", **KEY) == []
+
+
 def test_directories_that_are_missing_and_can_be_made_are_no_problem_and_are_not_made(found, directories):
     state = directories.state / "a" / "b"
     assert found(f"history.path={state}/voicebotd.db", **KEY) == []

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import structlog
 
+from voicebotd.audio.ladder import aec_installed
 from voicebotd.audio.manager import AudioManager
 from voicebotd.audio.options import AudioOptions, EchoControl, FileOptions
 from voicebotd.config.credentials import find_api_key
@@ -137,10 +138,12 @@ def policy_of(config: LoadedConfig) -> Policy:
     return Policy(
         instructions=config.instructions,
         turn_detection=turn_detection_of(settings),
-        barge_in=BargeIn(mode=settings.barge_in.mode),
+        barge_in=BargeIn(**settings.barge_in.model_dump()),
         speaks_first=settings.conversation.speaks_first,
         greeting=settings.conversation.greeting,
         provider=settings.service.provider,
+        longest_speech_s=settings.conversation.max_utterance_s,
+        idle_hangup_s=settings.conversation.idle_hangup_s,
         hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 
@@ -160,20 +163,29 @@ class Rung:
     why: str
 
 
+AEC_REMEDY = "pip install 'voicebotd[aec]'"
+RUNG_KEYS = frozenset({"audio.echo_control", "barge_in.mode"})
+"""A change of one of these may change the rung. So would the back-end, but that needs a restart."""
+
+
 def rung_of(settings: Settings) -> Rung:
     """Choose how the box avoids hearing itself.
 
-    There is no echo canceller yet. A box that nobody may interrupt closes its microphone while it speaks, whatever
-    else is configured. A box that may be interrupted must listen, so `auto` leaves the microphone open and says what
-    to do about an open loudspeaker.
+    A box that nobody may interrupt closes its microphone while it speaks, whatever else is configured. The echo
+    canceller is an extra of the installation; without it the gate stands in.
     """
     wanted = settings.audio.echo_control
     if settings.barge_in.mode == "off":
-        return Rung(echo_control="half_duplex", why="barge_in.mode is off")
-    if wanted == "auto":
-        hint = "with an open loudspeaker set audio.echo_control to half_duplex"
-        return Rung(echo_control="none", why=f"auto: interruptions need an open microphone; {hint}")
-    return Rung(echo_control=wanted, why="as configured")
+        return Rung(echo_control="half_duplex", why="barge_in.mode is off: nobody may interrupt it")
+    if wanted == "aec" and not aec_installed():
+        return Rung(echo_control="gate", why=f"aec is configured and not installed: {AEC_REMEDY}")
+    if wanted != "auto":
+        return Rung(echo_control=wanted, why="as configured")
+    if settings.audio.backend == "file":
+        return Rung(echo_control="none", why="auto: a file cannot hear the loudspeaker")
+    if aec_installed():
+        return Rung(echo_control="aec", why="auto: the echo canceller is installed")
+    return Rung(echo_control="gate", why=f"auto: the echo canceller is not installed ({AEC_REMEDY})")
 
 
 def audio_options_of(settings: Settings, **more: Any) -> AudioOptions:

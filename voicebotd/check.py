@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from voicebotd.assembly import endpoint_of
+from voicebotd.assembly import AEC_REMEDY, endpoint_of
+from voicebotd.audio.ladder import aec_installed
 from voicebotd.config.credentials import find_api_key
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.paths import database_path, socket_path
@@ -17,7 +18,7 @@ from voicebotd.realtime.dialects import DIALECTS, KEY_SOURCES
 def problems(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
     """Return everything that would keep the daemon from working as configured."""
     key = key_problems(loaded.settings.service.provider, environ, cwd)
-    return [*_service(loaded), *key, *_directories(loaded)]
+    return [*_service(loaded), *key, *_echo(loaded), *_directories(loaded)]
 
 
 def _service(loaded: LoadedConfig) -> list[Problem]:
@@ -39,6 +40,14 @@ def key_problems(provider: str, environ: Mapping[str, str], cwd: Path) -> list[P
     if found is None and DIALECTS[provider].key == "required":
         return [Problem(key="API key", message="there is none", hint=f"put one in {KEY_SOURCES}")]
     return []
+
+
+def _echo(loaded: LoadedConfig) -> list[Problem]:
+    if loaded.settings.audio.echo_control != "aec" or aec_installed():
+        return []
+    name = "audio.echo_control"
+    message = "the echo canceller is not installed; the gate would stand in for it"
+    return [Problem(key=name, message=message, source=loaded.sources[name], hint=AEC_REMEDY)]
 
 
 def _directories(loaded: LoadedConfig) -> list[Problem]:

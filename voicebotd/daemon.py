@@ -15,14 +15,15 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
 import structlog
 
 from voicebotd import file_conversation
-from voicebotd.assembly import audio_options_of, build, endpoint_of, rung_of, session_of
+from voicebotd.assembly import RUNG_KEYS, audio_options_of, build, endpoint_of, rung_of, session_of
+from voicebotd.audio.options import Level
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.paths import database_path, socket_path
 from voicebotd.control.contract_results import FileDocument
@@ -33,6 +34,7 @@ from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.handlers.conversation import conversation_handlers
 from voicebotd.control.handlers.files import file_handlers
 from voicebotd.control.handlers.history import history_handlers
+from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import describe, status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
 from voicebotd.control.listener import ControlSocket, open_control_socket
@@ -79,7 +81,7 @@ class Daemon:
         self._loaded = loaded
         self._started_at_s = time.monotonic()
         self._notifier = Notifier.from_environment(os.environ)
-        self._hub = EventHub()
+        self._hub = EventHub(on_interest=self._interest)
         self._stop = asyncio.Event()
         self._history = self._open_history()
         self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record)
@@ -93,7 +95,11 @@ class Daemon:
                 "log.level": set_level,
             },
             reconnect=self._reconfigure,
+            derived={RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control)},
+            publish=self._publish,
         )
+        self._stack.audio.on_level = self._level
+        self._loan_over = Coalesced(self._take_back)
         self._box = Box(
             manager=self._stack.manager,
             audio=self._stack.audio,
@@ -102,7 +108,7 @@ class Daemon:
             history=self._history.repositories if self._history else None,
             process_file=self._process_file,
             health=self._health,
-            rung_why=rung_of(loaded.settings).why,
+            rung=lambda: rung_of(self._tuning.loaded.settings),
             version=VERSION,
             started_at_s=self._started_at_s,
         )
@@ -131,6 +137,7 @@ class Daemon:
             lives = [
                 group.create_task(server.run(), name="control"),
                 group.create_task(self._stack.run(), name="stack"),
+                group.create_task(self._loan_over.run(), name="loan"),
             ]
             if self._history is not None:
                 await self._history.writer.connect()
@@ -205,6 +212,7 @@ class Daemon:
             conversation_handlers(box),
             tuning_handlers(box),
             audio_handlers(box),
+            selftest_handlers(box),
             file_handlers(box),
             history_handlers(box),
         )
@@ -221,6 +229,9 @@ class Daemon:
 
     def _publish(self, topic: str, data: dict[str, Any]) -> None:
         self._hub.publish(topic, data)
+        if topic == "state" and data["state"] == "off":
+            self._tuning.conversation_ended()
+            self._loan_over.ask()
         if topic in ("state", "link", "device") and not self._stop.is_set():  # nothing may follow STOPPING
             self._notifier.status(self._one_line())
         if topic == "error":
@@ -231,6 +242,13 @@ class Daemon:
             log.info("sound is there", input=data["input"], output=data["output"])
         else:
             log.debug("event", topic=topic, data=data)
+
+    def _interest(self, topic: str, wanted: bool) -> None:
+        if topic == "audio.level":
+            self._stack.audio.want_levels(wanted)
+
+    def _level(self, level: Level) -> None:
+        self._hub.publish("audio.level", asdict(level))
 
     def _record(self, record: ConversationRecord | TurnRecord) -> None:
         if self._history is not None:
@@ -284,6 +302,12 @@ class Daemon:
     def _reconfigure(self, after: LoadedConfig) -> None:
         self._stack.link.reconfigure(endpoint_of(after.settings), session_of(after))
         self._stack.link.retry_now()
+
+    async def _take_back(self) -> None:
+        try:
+            await self._tuning.take_back()
+        except CommandRefusedError as error:
+            log.warning("the profile of the last conversation stays until the next begins", reason=error.message)
 
     async def _reload(self) -> None:
         try:

@@ -117,7 +117,11 @@ class Rig:
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
-        self.hub = EventHub(wall_clock_s=lambda: 1_700_000_000.0)
+        self.interest: list[tuple[str, bool]] = []
+        self.hub = EventHub(
+            wall_clock_s=lambda: 1_700_000_000.0,
+            on_interest=lambda topic, wanted: self.interest.append((topic, wanted)),
+        )
         self.release = asyncio.Event()
         self.waiting = 0
         self.cancelled = 0

@@ -33,6 +33,14 @@ def test_by_name_and_by_position_are_the_same() -> None:
     assert binder.bind(["hi"]) == binder.bind({"text": "hi"}) == MessageSendParams(text="hi")
 
 
+def test_a_null_that_says_something_is_not_the_same_as_leaving_it_out() -> None:
+    binder = Binder(VadSetParams)
+
+    assert binder.bind({"idle_timeout_ms": None}).idle_timeout_ms == 0
+    assert binder.bind({"threshold": 0.7}).idle_timeout_ms is None
+    assert binder.bind({"threshold": None}).threshold is None
+
+
 @pytest.mark.parametrize("nothing", [None, [], {}])
 def test_nothing_binds_to_the_defaults(nothing: Any) -> None:
     assert Binder(VadSetParams).bind(nothing) == VadSetParams()

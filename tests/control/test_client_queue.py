@@ -61,6 +61,17 @@ def test_a_slow_client_gets_the_latest_state_only_and_at_its_place_in_time() -> 
     assert queue.dropped_total == 0
 
 
+def test_of_what_is_true_for_a_moment_only_the_latest_waits_however_quick_the_client_is() -> None:
+    queue = _queue("audio.level", "turn", limit=8, slow_from=2)
+    for number in range(100):
+        queue.push_event("audio.level", b"level %d" % number)
+    queue.push_event("turn", b"turn")
+
+    assert (len(queue), queue.events) == (2, 2)
+    assert _drain(queue) == [b"level 99", b"turn"]
+    assert queue.dropped_total == 0, "no gap: there is nothing to catch up with"
+
+
 def test_at_the_limit_the_oldest_event_goes_and_gap_says_how_many() -> None:
     queue = _queue("turn", "state", limit=7, slow_from=2)
     queue.push_event("state", b"state")

@@ -161,6 +161,39 @@ async def test_a_subscriber_that_asks_no_more_is_still_told_what_happens(start: 
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["unsubscribes", "hangs up", "stops asking and hangs up", "outlives the server"])
+async def test_when_the_last_listener_of_a_topic_is_gone_the_hub_knows(start: Any, settle: Any, how: str) -> None:
+    async with start() as rig:
+        client = await rig.connect()
+        await client.call("events.subscribe", {"topics": ["audio.level"]})
+        assert rig.interest == [("audio.level", True)]
+        if how == "unsubscribes":
+            await client.call("events.unsubscribe", {"topics": ["audio.level"]})
+        elif how == "outlives the server":
+            await rig.server.close()
+        else:
+            if how == "stops asking and hangs up":
+                client.sock.shutdown(socket.SHUT_WR)
+            client.close()
+
+        await settle(lambda: rig.interest == [("audio.level", True), ("audio.level", False)])
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_is_dropped_because_it_does_not_read_listens_to_nothing_any_more(
+    start: Any, settle: Any
+) -> None:
+    async with start(blocked_s=0.05) as rig:
+        client = await rig.connect()
+        await client.call("events.subscribe", {"topics": ["audio.level", "transcript"]})
+        while rig.server.clients == 1:
+            rig.hub.publish("transcript", {"text": "x" * 20_000})
+            await asyncio.sleep(0)
+
+        await settle(lambda: ("audio.level", False) in rig.interest)
+
+
+@pytest.mark.asyncio
 async def test_a_subscription_answers_before_the_first_event(start: Any) -> None:
     async with start() as rig:
         rig.hub.publish("state", {"state": "idle"})

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from voicebotd.control import contract_params, contract_results
-from voicebotd.control.contract import ERRORS, METHODS, STATE_TOPICS, TOPICS, ExitCode, Method
-from voicebotd.control.contract_types import fields_of
+from voicebotd.control import contract_params, contract_results, contract_status
+from voicebotd.control.contract import ERRORS, FLEETING_TOPICS, METHODS, STATE_TOPICS, TOPICS, ExitCode, Method
+from voicebotd.control.contract_types import fields_of, needs_admin
 
 NAMES = {
     "rpc.discover", "status.get", "conversation.start", "conversation.stop", "message.send", "response.request",
     "response.interrupt", "instructions.get", "instructions.set", "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
-    "talk.begin", "talk.end", "file.process", "history.list", "history.get", "events.subscribe", "events.unsubscribe",
-    "log.level",
+    "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "events.subscribe",
+    "events.unsubscribe", "log.level",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_required_parameters_come_first_because_they_bind_by_position_too(method
     assert required == sorted(required, reverse=True)
 
 
-@pytest.mark.parametrize("module", [contract_params, contract_results])
+@pytest.mark.parametrize("module", [contract_params, contract_results, contract_status])
 def test_every_type_is_used_and_every_field_documented(module: Any) -> None:
     types = [
         value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__
@@ -64,7 +64,13 @@ def test_error_numbers_and_kinds_are_unique() -> None:
 
 
 def test_state_topics_are_topics() -> None:
-    assert set(TOPICS) >= STATE_TOPICS
+    assert set(TOPICS) >= STATE_TOPICS >= FLEETING_TOPICS
+
+
+def test_anybody_may_measure_the_room_and_only_an_administrator_applies_what_was_found() -> None:
+    selftest = METHODS["audio.selftest"]
+    assert not needs_admin(selftest.scope, selftest.params_type())
+    assert needs_admin(selftest.scope, selftest.params_type(apply=True))
 
 
 def test_the_exit_codes_are_the_promised_ones() -> None:
@@ -75,7 +81,7 @@ def test_the_client_can_import_the_contract_without_anything_but_the_standard_li
     script = (
         "import sys; import voicebotd.control.contract, voicebotd.control.contract_docs\n"
         "heavy = {'pydantic', 'structlog', 'asyncio', 'voicebotd.control.jsonrpc'} & set(sys.modules)\n"
-        "lazy = {'voicebotd.control.contract_params', 'voicebotd.control.contract_results'} & set(sys.modules)\n"
+        "lazy = {f'voicebotd.control.contract_{name}' for name in ('params', 'results', 'status')} & set(sys.modules)\n"
         "sys.exit(f'{heavy} {lazy}' if heavy or lazy else 0)"
     )
 

@@ -79,6 +79,43 @@ def test_every_subscriber_is_told() -> None:
     assert first.pop() == second.pop() is not None
 
 
+class Interest:
+    """Notes who listens to what, as the hub tells it."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool]] = []
+        self.hub = EventHub(on_interest=lambda topic, wanted: self.told.append((topic, wanted)))
+
+
+def test_the_first_listener_of_a_topic_and_the_end_of_the_last_are_told() -> None:
+    interest, first, second = Interest(), ClientQueue(), ClientQueue()
+    interest.hub.subscribe(first, ["audio.level"])
+    interest.hub.subscribe(second, ["audio.level"])
+    interest.hub.subscribe(second, ["audio.level"])
+    assert interest.told == [("audio.level", True)]
+    interest.hub.unsubscribe(first, TOPICS)
+    interest.hub.unsubscribe(second, ["turn"])
+    assert len(interest.told) == 1
+    interest.hub.unsubscribe(second, ["audio.level"])
+    assert interest.told == [("audio.level", True), ("audio.level", False)]
+
+
+def test_a_client_that_never_listened_and_goes_changes_no_interest() -> None:
+    interest = Interest()
+    interest.hub.unsubscribe(ClientQueue(), TOPICS)
+    assert interest.told == []
+
+
+def test_a_level_that_nobody_keeps_up_to_date_is_in_no_snapshot() -> None:
+    hub, queue = _hub(), ClientQueue()
+    hub.subscribe(queue, ["audio.level", "state"])
+    hub.publish("audio.level", {"input_dbfs": -30})
+    hub.publish("state", {"state": "listening"})
+    assert set(hub.subscribe(queue, ["audio.level", "state"])[0]) == {"audio.level", "state"}
+    hub.unsubscribe(queue, TOPICS)
+    assert set(hub.subscribe(queue, ["audio.level", "state"])[0]) == {"state"}
+
+
 def test_a_topic_that_the_contract_does_not_know_is_our_bug() -> None:
     with pytest.raises(ValueError, match="no such topic: nonsense"):
         _hub().publish("nonsense", {})

@@ -44,11 +44,11 @@ def test_every_reference_leads_somewhere_and_every_schema_is_referred_to() -> No
 def test_a_parameter_has_type_range_unit_default_and_documentation() -> None:
     assert _params("vad.set")["silence_duration_ms"] == {
         "name": "silence_duration_ms",
-        "description": "silence that ends a turn (server_vad)",
+        "description": "silence that ends a turn (server_vad, local)",
         "required": False,
         "schema": {
             "anyOf": [{"type": "integer"}, {"type": "null"}],
-            "description": "silence that ends a turn (server_vad) (ms)",
+            "description": "silence that ends a turn (server_vad, local) (ms)",
             "minimum": 100,
             "maximum": 10_000,
             "default": None,

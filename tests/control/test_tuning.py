@@ -100,6 +100,152 @@ async def test_instructions_in_a_file_are_read_again_when_they_are_named(open_bo
         assert box.manager.snapshot().instructions == "Whisper."
 
 
+async def test_how_it_may_be_interrupted_reaches_the_conversation(open_box):
+    async with open_box() as box:
+        await box.start()
+        outcome = await box.tuning.set({"barge_in.min_speech_ms": 1300, "barge_in.duck_db": -20}, persistent=False)
+        barge_in = box.manager.snapshot().barge_in
+    assert (barge_in["min_speech_ms"], barge_in["duck_db"], barge_in["resume_delay_ms"]) == (1300, -20, 800)
+    assert (outcome.vad, outcome.applied) == (None, "live")
+
+
+async def test_a_profile_changes_turns_and_interruptions_in_one_go(open_box):
+    async with open_box() as box:
+        await box.start()
+        outcome = await box.tuning.set({"conversation.profile": "noisy"}, persistent=False)
+        assert box.link.view.turn_detection.threshold == 0.95
+        assert box.manager.snapshot().barge_in["min_speech_ms"] == 1300
+        await box.tuning.set({"conversation.profile": "responsive"}, persistent=False)
+        assert box.link.view.turn_detection.threshold == 0.8
+        barge_in = box.manager.snapshot().barge_in
+        assert (barge_in["min_speech_ms"], barge_in["resume_delay_ms"]) == (800, 500)
+        await box.tuning.set({"conversation.profile": None}, persistent=False)
+        assert threshold(box) == 0.85
+        assert box.manager.snapshot().barge_in["min_speech_ms"] == 1000
+    assert outcome.applied == "live"
+
+
+async def test_without_a_session_one_part_of_a_change_waits_and_so_the_change_does(open_box):
+    async with open_box() as box:
+        outcome = await box.tuning.set({"conversation.profile": "noisy"}, persistent=False)
+    assert outcome.applied == "next_session"
+
+
+@pytest.mark.parametrize("kind", ["local", "none", "semantic_vad"])
+async def test_the_kind_of_turn_detection_changes_in_the_running_session(open_box, kind):
+    async with open_box() as box:
+        await box.start()
+        outcome = await box.tuning.set({"turn_detection.type": kind}, persistent=False)
+        assert box.manager.snapshot().turn_detection["type"] == kind
+        told = box.link.view.turn_detection
+        assert (None if told is None else told.type) == ("semantic_vad" if kind == "semantic_vad" else None)
+    assert outcome.applied == "live"
+
+
+@pytest.mark.parametrize(
+    ("values", "rung"),
+    [
+        ({"audio.echo_control": "none"}, "none"),
+        ({"audio.echo_control": "gate"}, "gate"),
+        ({"barge_in.mode": "off"}, "half_duplex"),
+        ({"barge_in.mode": "off", "audio.echo_control": "none"}, "half_duplex"),
+    ],
+)
+async def test_the_rung_of_the_echo_ladder_follows_what_decides_about_it(open_box, values, rung):
+    async with open_box() as box:
+        await box.tuning.set(values, persistent=False)
+        assert box.audio.status.echo_control == rung
+
+
+async def test_the_rung_goes_back_with_a_change_that_cannot_be_kept(open_box, directories):
+    async with open_box("audio.echo_control=gate") as box:
+        directories.overrides.mkdir()
+        with pytest.raises(ConfigError):
+            await box.tuning.set({"audio.echo_control": "none", "barge_in.mode": "immediate"}, persistent=True)
+        assert box.audio.status.echo_control == "gate"
+        await box.until(lambda: box.manager.snapshot().barge_in["mode"] == "confirm")
+
+
+async def test_every_changed_key_is_told_with_value_source_and_when_it_takes_effect(open_box, directories):
+    async with open_box() as box:
+        values = {"audio.volume_percent": 50, "session.voice": "cedar", "log.level": "info"}
+        await box.tuning.set(values, persistent=True)
+        told = [data for topic, data in box.published if topic == "config"]
+    source = str(directories.overrides)
+    assert told == [
+        {"key": "session.voice", "value": "cedar", "source": source, "applied": "reconnect"},
+        {"key": "audio.volume_percent", "value": 50, "source": source, "applied": "live"},
+    ], "log.level was info already"
+
+
+async def test_of_a_change_that_was_refused_nothing_is_told(open_box):
+    async with open_box() as box:
+        await box.start()
+        box.link.refuse = "no"
+        with pytest.raises(CommandRefusedError):
+            await box.tuning.set({THRESHOLD: 0.7, "audio.volume_percent": 50}, persistent=False)
+        assert [data for topic, data in box.published if topic == "config" and "key" in data] == []
+
+
+# What is lent to one conversation.
+
+
+async def test_a_lent_profile_is_in_force_until_the_conversation_has_ended(open_box):
+    async with open_box("conversation.profile=patient") as box:
+        await box.tuning.lend("noisy")
+        assert threshold(box) == 0.95
+        await box.tuning.take_back()
+        assert threshold(box) == 0.95, "the conversation goes on"
+        box.tuning.conversation_ended()
+        await box.tuning.take_back()
+        assert threshold(box) == 0.85
+        assert box.manager.snapshot().barge_in["resume_delay_ms"] == 1500
+        assert box.tuning.loaded.settings.conversation.profile == "patient"
+
+
+async def test_what_people_set_meanwhile_outlives_the_lent_profile(open_box):
+    async with open_box() as box:
+        await box.tuning.lend("noisy")
+        await box.tuning.set({"turn_detection.silence_duration_ms": 700}, persistent=False)
+        box.tuning.conversation_ended()
+        await box.tuning.take_back()
+        settings = box.tuning.loaded.settings
+    assert (settings.conversation.profile, settings.turn_detection.threshold) == (None, 0.85)
+    assert settings.turn_detection.silence_duration_ms == 700
+
+
+@pytest.mark.parametrize("ended", ["by another profile", "by a reload"])
+async def test_a_loan_that_something_else_ended_is_not_taken_back(open_box, ended):
+    async with open_box() as box:
+        await box.tuning.lend("noisy")
+        if ended == "by a reload":
+            await box.tuning.reload()
+        else:
+            await box.tuning.set({"conversation.profile": "responsive"}, persistent=False)
+        before = box.tuning.loaded
+        box.tuning.conversation_ended()
+        await box.tuning.take_back()
+        assert box.tuning.loaded is before
+
+
+async def test_a_second_loan_begins_where_the_first_one_did(open_box):
+    async with open_box() as box:
+        await box.tuning.lend("noisy")
+        await box.tuning.lend("patient")
+        box.tuning.conversation_ended()
+        await box.tuning.take_back()
+        assert box.tuning.loaded.settings.conversation.profile is None
+        assert threshold(box) == 0.85
+
+
+async def test_where_nothing_was_lent_nothing_is_taken_back(open_box):
+    async with open_box() as box:
+        before = box.tuning.loaded
+        box.tuning.conversation_ended()
+        await box.tuning.take_back()
+        assert box.tuning.loaded is before
+
+
 # What is kept.
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from voicebotctl.cli import main
 from voicebotd.control import contract_results as r
+from voicebotd.control import contract_status as s
 
 DEADLINE_S = 10.0
 HELLO = {"jsonrpc": "2.0", "method": "hello", "params": {"protocol": "1.0", "version": "0.1.0", "state": "off"}}
@@ -21,15 +22,18 @@ TURNS = [
     r.Turn(item_id="i1", number=1, role="user", text="Have you a free hour?", heard_text="Have you a free hour?"),
     r.Turn(item_id="i2", number=2, role="assistant", text="Yes, at ten.", heard_text="Yes,", interrupted=True),
 ]
-STATUS = r.Status(
+BARGE_IN = s.BargeInSettings(
+    mode="confirm", confirm_after_ms=500, min_speech_ms=1000, resume_delay_ms=800, duck_db=-12.0
+)
+STATUS = s.Status(
     state="listening",
     reason="",
     uptime_s=11_520.0,
-    conversation=r.ConversationStatus(id="c1", started_at=1_700_000_000.0, turns=4),
-    link=r.LinkStatus(
+    conversation=s.ConversationStatus(id="c1", started_at=1_700_000_000.0, turns=4),
+    link=s.LinkStatus(
         state="ready", provider="openai", model="gpt-x", session_age_s=65.0, rollovers=0, last_error=None
     ),
-    audio=r.AudioStatus(
+    audio=s.AudioStatus(
         state="running",
         input="USB mic",
         output="USB speaker",
@@ -42,20 +46,23 @@ STATUS = r.Status(
         input_level_dbfs=-30.0,
         muted=False,
         volume_percent=80,
+        echo=s.EchoStatus(rung="half_duplex", why="barge_in.mode is off: nobody may interrupt it"),
     ),
-    vad=r.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=600, create_response=True),
+    vad=s.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=600, create_response=True),
     tools=[],
-    usage=r.UsageStatus(today_usd=1.5, session_usd=0.0123, tokens=1234),
-    health={"audio": r.HealthStatus(ok=True, state="running")},
+    usage=s.UsageStatus(today_usd=1.5, session_usd=0.0123, tokens=1234),
+    health={"audio": s.HealthStatus(ok=True, state="running")},
     listening=True,
     hears=True,
     speaks=True,
     version="0.1.0",
+    barge_in=BARGE_IN,
 )
 VAD = r.Vad(
-    requested=r.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=600),
-    effective=r.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=650),
+    requested=s.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=600),
+    effective=s.VadSettings(type="server_vad", threshold=0.7, silence_duration_ms=650),
     applied="live",
+    barge_in=BARGE_IN,
 )
 CONFIG = r.Config(
     values={
@@ -95,6 +102,13 @@ ANSWERS: dict[str, Any] = {
     "audio.select": r.AudioSelected(input="USB mic", output="2"),
     "audio.mute": r.AudioMuted(muted=True),
     "audio.volume": r.AudioVolume(percent=50),
+    "audio.selftest": r.Selftest(
+        latency_ms=61.5,
+        echo_return_loss_db=6.0,
+        noise_floor_dbfs=-62.0,
+        verdict="The room suits it.",
+        recommended=r.SelftestRecommendation(echo_control="aec", volume_percent=80),
+    ),
     "talk.begin": r.Talk(talking=True),
     "talk.end": r.Talk(talking=False, committed=True),
     "file.process": r.FileDocument(

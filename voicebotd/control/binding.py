@@ -34,6 +34,9 @@ class Binder:
     def bind(self, params: list[Any] | dict[str, Any] | None) -> Any:
         """Return an instance of the params dataclass. Raise RpcError -32602 naming key, value, range, nearest key."""
         named = self._by_name(params)
+        for name, field in self._fields.items():
+            if field.null_means is not None and name in named and named[name] is None:
+                named = {**named, name: field.null_means}
         problems: dict[str, str] = {}
         bound = dict(named)
         try:

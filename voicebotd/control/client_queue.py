@@ -2,9 +2,10 @@
 
 Owns the overflow policy. Pure: knows no socket, no clock, no JSON beyond the two notifications it hands on.
 
-    replies        are never given up; the reader stops asking for more while `replies` is at its limit
-    state topics   while the client is slow, only the latest event of each waits
-    other topics   at the limit the oldest waiting event goes, and `gap {dropped}` says so before the next one
+    replies          are never given up; the reader stops asking for more while `replies` is at its limit
+    fleeting topics  only the latest event of each waits, ever
+    state topics     while the client is slow, only the latest event of each waits
+    other topics     at the limit the oldest waiting event goes, and `gap {dropped}` says so before the next one
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from voicebotd.control.contract import QUEUE_LIMIT, STATE_TOPICS
+from voicebotd.control.contract import FLEETING_TOPICS, QUEUE_LIMIT, STATE_TOPICS
 from voicebotd.control.contract_types import Topic
 from voicebotd.control.jsonrpc import encode_notification
 
@@ -55,7 +56,7 @@ class ClientQueue:
         """Queue an event, if the client subscribed to its topic, making room as the policy says."""
         if topic not in self.topics:
             return
-        if topic in STATE_TOPICS and self.events >= self._slow_from:
+        if topic in FLEETING_TOPICS or (topic in STATE_TOPICS and self.events >= self._slow_from):
             self._waiting = deque(entry for entry in self._waiting if entry[0] != topic)
             self.events = len(self._waiting) - self.replies
         if self.events >= self._limit:

@@ -28,6 +28,9 @@ FDS_PER_LINE = 4
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 STATE_TOPICS: frozenset[Topic] = frozenset({"state", "link", "audio.level", "device"})
 """Topics whose latest event says everything: a slow client gets only that one."""
+FLEETING_TOPICS: frozenset[Topic] = frozenset({"audio.level"})
+"""State topics that are true for a moment only: made only while somebody listens, and never does more than the latest
+one wait for a client. What is skipped so is no `gap`."""
 
 
 class ExitCode(IntEnum):
@@ -79,6 +82,7 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(code=1012, kind="talk.not_begun", summary="the talk key is not held"),
         ErrorKind(code=1013, kind="talk.active", summary="not while the talk key is held", retryable=True),
         ErrorKind(code=1014, kind="file.unwritable", summary="the output file that came cannot be written"),
+        ErrorKind(code=1015, kind="audio.busy", summary="the sound is in use for something else", retryable=True),
     )
 }
 
@@ -217,6 +221,13 @@ METHODS: dict[str, Method] = {
             summary="set the loudness of the assistant",
             params="AudioVolumeParams",
             result="AudioVolume",
+        ),
+        Method(
+            name="audio.selftest",
+            summary="play a sweep and measure the room: delay, echo, noise, and what to set",
+            params="AudioSelftestParams",
+            result="Selftest",
+            errors=("audio.device_unavailable", "audio.busy", "config.invalid"),
         ),
         Method(name="talk.begin", summary="push to talk: the key goes down", result="Talk", errors=_RUNNING),
         Method(name="talk.end", summary="push to talk: the key comes up", result="Talk", errors=_RUNNING),

@@ -1,7 +1,8 @@
 """What each method takes: one dataclass per method, its fields in the order in which they bind by position.
 
 Owns names, defaults, ranges and units of parameters. A None default means "leave it alone" or "no wish", so `null` and
-an absent key are the same. Standard library only. No `from __future__ import annotations`: readers want real types.
+an absent key are the same, but where a field says what null means. Standard library only. No
+`from __future__ import annotations`: readers want real types.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ class NoParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStartParams:
     greeting: str | None = field(default=None, metadata=doc("first words of the assistant; it then speaks first"))
-    profile: str | None = field(default=None, metadata=doc("tuning profile for this conversation"))
+    profile: str | None = field(default=None, metadata=doc("tuning profile for this conversation only"))
     instructions: str | None = field(default=None, metadata=doc("instructions in place of the configured ones"))
 
 
@@ -54,21 +55,23 @@ class InstructionsClearParams:
 class VadSetParams:
     type: TurnDetectionType | None = field(default=None, metadata=doc("who decides; none is push to talk"))
     threshold: float | None = field(
-        default=None, metadata=doc("how loud and clear speech must be (server_vad)", minimum=0.0, maximum=1.0)
+        default=None, metadata=doc("how loud and clear speech must be (server_vad, local)", minimum=0.0, maximum=1.0)
     )
     prefix_padding_ms: int | None = field(
         default=None, metadata=doc("audio kept from before speech began", minimum=0, maximum=5000, unit="ms")
     )
     silence_duration_ms: int | None = field(
-        default=None, metadata=doc("silence that ends a turn (server_vad)", minimum=100, maximum=10_000, unit="ms")
+        default=None,
+        metadata=doc("silence that ends a turn (server_vad, local)", minimum=100, maximum=10_000, unit="ms"),
     )
     idle_timeout_ms: int | None = field(
         default=None,
         metadata=doc(
-            "silence after which the assistant speaks again (server_vad, from 5000); 0: never",
+            "silence after which the assistant speaks again (server_vad, from 5000); 0 or null: never",
             minimum=0,
             maximum=30_000,
             unit="ms",
+            null_means=0,
         ),
     )
     eagerness: Eagerness | None = field(default=None, metadata=doc("how soon to answer (semantic_vad)"))
@@ -103,6 +106,11 @@ class AudioMuteParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioVolumeParams:
     percent: int = field(metadata=doc("loudness of the assistant", minimum=0, maximum=100, unit="%"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSelftestParams:
+    apply: bool = field(default=False, metadata=doc("set and keep what it recommends", admin=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

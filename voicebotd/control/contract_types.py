@@ -13,7 +13,9 @@ Scope = Literal["read", "control", "admin"]
 Topic = Literal[
     "state", "turn", "transcript", "response", "tool", "audio.level", "link", "device", "usage", "error", "config"
 ]
-TurnDetectionType = Literal["server_vad", "semantic_vad", "none"]
+TurnDetectionType = Literal["server_vad", "semantic_vad", "none", "local"]
+BargeInMode = Literal["immediate", "confirm", "off"]
+EchoControl = Literal["aec", "gate", "half_duplex", "none"]
 Eagerness = Literal["auto", "low", "medium", "high"]
 Modality = Literal["audio", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -27,12 +29,21 @@ def doc(
     maximum: float | None = None,
     unit: str = "",
     admin: bool = False,
+    null_means: Any = None,
 ) -> dict[str, Any]:
     """Metadata of a contract field. The range is inclusive; choices are the field's `Literal`, never repeated here.
 
     `admin`: the method needs the admin scope as soon as this field is given (true, or not None).
+    `null_means`: the value that a given `null` stands for, where it says something else than an absent field.
     """
-    return {"doc": text, "minimum": minimum, "maximum": maximum, "unit": unit, "admin": admin}
+    return {
+        "doc": text,
+        "minimum": minimum,
+        "maximum": maximum,
+        "unit": unit,
+        "admin": admin,
+        "null_means": null_means,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class FieldSpec:
     maximum: float | None
     unit: str
     admin: bool
+    null_means: Any
 
     @property
     def is_list(self) -> bool:
@@ -99,6 +111,7 @@ def fields_of(contract_type: Any) -> tuple[FieldSpec, ...]:
             maximum=field.metadata["maximum"],
             unit=field.metadata["unit"],
             admin=field.metadata["admin"],
+            null_means=field.metadata["null_means"],
         )
         for field in fields(contract_type)
     )

@@ -1,7 +1,7 @@
 """Who is told what happens: topics in, `event` notifications to every subscribed client out.
 
-Owns the sequence number, the subscriptions and the latest event of each state topic. Knows no socket; what a slow
-client misses is client_queue.py's business.
+Owns the sequence number, the subscriptions, the latest event of each state topic, and who must know that somebody (or
+nobody any more) listens to a topic. Knows no socket; what a slow client misses is client_queue.py's business.
 """
 
 from __future__ import annotations
@@ -11,18 +11,28 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from voicebotd.control.client_queue import ClientQueue
-from voicebotd.control.contract import STATE_TOPICS, TOPICS
+from voicebotd.control.contract import FLEETING_TOPICS, STATE_TOPICS, TOPICS
 from voicebotd.control.contract_types import Topic
 from voicebotd.control.jsonrpc import encode_notification
 
 
 class EventHub:
-    """One for the daemon. Every method returns at once: nobody can slow the daemon down by listening."""
+    """One for the daemon. Every method returns at once: nobody can slow the daemon down by listening.
 
-    def __init__(self, *, wall_clock_s: Callable[[], float] = time.time) -> None:
+    `on_interest(topic, wanted)` is called when a topic gets its first listener and when it loses its last one, and must
+    return at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall_clock_s: Callable[[], float] = time.time,
+        on_interest: Callable[[Topic, bool], None] = lambda _topic, _wanted: None,
+    ) -> None:
         self.seq = 0
         """Number of the last event, over all topics."""
         self._wall_clock_s = wall_clock_s
+        self._on_interest = on_interest
         self._queues: set[ClientQueue] = set()
         self._latest: dict[Topic, Mapping[str, Any]] = {}
 
@@ -46,12 +56,28 @@ class EventHub:
         """Add topics to a client's; return the latest event of each state topic among them, and the number after
         which events will be delivered. Nothing can happen in between: this never waits."""
         wanted = set(topics)
+        before = self._listened_to()
         self._queues.add(queue)
         queue.topics |= wanted
+        self._tell_interest(before)
         return {topic: self._latest[topic] for topic in TOPICS if topic in wanted & self._latest.keys()}, self.seq
 
     def unsubscribe(self, queue: ClientQueue, topics: Iterable[Topic]) -> None:
         """Take topics from a client's; what already waits for it is still sent."""
+        before = self._listened_to()
         queue.topics -= set(topics)
         if not queue.topics:
             self._queues.discard(queue)
+        self._tell_interest(before)
+
+    def _listened_to(self) -> set[Topic]:
+        return set().union(*(queue.topics for queue in self._queues))
+
+    def _tell_interest(self, before: set[Topic]) -> None:
+        after = self._listened_to()
+        for topic in before - after:
+            if topic in FLEETING_TOPICS:
+                self._latest.pop(topic, None)  # nobody keeps it up to date any more
+            self._on_interest(topic, False)
+        for topic in after - before:
+            self._on_interest(topic, True)

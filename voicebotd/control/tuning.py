@@ -1,8 +1,8 @@
 """The configuration in force, and its changes while the daemon runs: validate, apply, keep, in this order.
 
-Owns the present `LoadedConfig`. What is allowed is the configuration room's business, what takes effect how is declared
-there with each key; this file carries it out, whole or not at all. One change at a time, so that two clients cannot
-undo each other's.
+Owns the present `LoadedConfig`, and the profile that is lent to one conversation. What is allowed is the configuration
+room's business, what takes effect how is declared there with each key; this file carries it out, whole or not at all,
+and tells of it. One change at a time, so that two clients cannot undo each other's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import Any
 
 import structlog
 
-from voicebotd.config.layers import INSTRUCTIONS_KEY
-from voicebotd.config.load import LoadedConfig, change, forget, persist, to_persist
+from voicebotd.config.layers import INSTRUCTIONS_KEY, PROFILE_KEY
+from voicebotd.config.load import Kept, LoadedConfig, change, forget, persist, returned, to_persist
+from voicebotd.config.model import Settings
 from voicebotd.config.reload import Change, diff
-from voicebotd.conversation.commands import Command, SetInstructions, SetTurnDetection
+from voicebotd.conversation.commands import Command, SetBargeIn, SetInstructions, SetTurnDetection
 from voicebotd.conversation.manager import ConversationManager
 
 Apply = Callable[[Any], None]
+Derived = Mapping[frozenset[str], Callable[[Settings], None]]
 _VAD = "turn_detection."
+_BARGE_IN = "barge_in."
+_LENT = "conversation.start"
 _NOBODY = 0
 """The request id of a command whose answer nobody awaits: the conversation's own begin with 1."""
 _log = structlog.get_logger(__name__)
@@ -30,14 +34,32 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a change came to. `vad`: the conversation's answer, where turn detection was among it."""
+    """What a change came to. `vad`, `barge_in`: the conversation's answers, where these were among it."""
 
     changes: list[Change]
     vad: Mapping[str, Any] | None = None
+    barge_in: Mapping[str, Any] | None = None
+
+    @property
+    def applied(self) -> str | None:
+        """`live` or `next_session` for turn detection and barge-in together; None where neither was changed."""
+        answers = {answer["applied"] for answer in (self.vad, self.barge_in) if answer is not None}
+        return "next_session" if "next_session" in answers else next(iter(answers), None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Loan:
+    """A profile for one conversation: the configuration before it and with it."""
+
+    before: LoadedConfig
+    lent: LoadedConfig
+    over: bool = False
 
 
 class Tuning:
-    """`live`: how to apply a key at once, by dotted key. `reconnect` prepares the next session with the service."""
+    """`live`: how to apply a key at once, by dotted key; `derived`: how to apply what follows from several keys, when
+    one of them changes. `reconnect` prepares the next session with the service. `publish` is told of every change.
+    """
 
     def __init__(
         self,
@@ -47,12 +69,17 @@ class Tuning:
         load_again: Callable[[], LoadedConfig],
         live: Mapping[str, Apply],
         reconnect: Callable[[LoadedConfig], None],
+        derived: Derived,
+        publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self.loaded = loaded
         self._manager = manager
         self._load_again = load_again
         self._live = live
         self._reconnect = reconnect
+        self._derived = derived
+        self._publish = publish
+        self._loan: _Loan | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def set(self, values: Mapping[str, Any], *, persistent: bool, source: str = "rpc") -> Outcome:
@@ -62,12 +89,37 @@ class Tuning:
         """
         async with self._one_at_a_time:
             after = change(self.loaded, values, source)
-            return await self._take_over(after, kept=to_persist(after, values) if persistent else {})
+            kept = to_persist(after, values) if persistent else None
+            return await self._take_over(after, kept=kept, ends_loan=PROFILE_KEY in values)
 
     async def reload(self) -> Outcome:
         """Read the files again. Raises ConfigError with every problem; the old configuration then stays in force."""
         async with self._one_at_a_time:
-            return await self._take_over(await asyncio.to_thread(self._load_again))
+            return await self._take_over(await asyncio.to_thread(self._load_again), ends_loan=True)
+
+    async def lend(self, profile: str) -> None:
+        """Put a profile in force for the conversation that is about to begin. Raises like `set`."""
+        async with self._one_at_a_time:
+            await self._take_back()
+            before = self.loaded
+            await self._take_over(change(before, {PROFILE_KEY: profile}, _LENT))
+            self._loan = _Loan(before=before, lent=self.loaded)
+
+    def conversation_ended(self) -> None:
+        """The next `take_back()` has something to do, if a profile was lent. Never waits."""
+        if self._loan is not None:
+            self._loan.over = True
+
+    async def take_back(self) -> None:
+        """Undo the profile of a conversation that has ended; what people set meanwhile stays. Nothing where none was
+        lent. Raises CommandRefusedError where it cannot be undone now."""
+        async with self._one_at_a_time:
+            if self._loan is not None and self._loan.over:
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        if self._loan is not None:
+            await self._take_over(returned(self.loaded, self._loan.before, self._loan.lent), ends_loan=True)
 
     async def forget_instructions(self) -> None:
         """Drop the persisted instructions; those of the files are in force again, and nothing else is changed.
@@ -81,7 +133,7 @@ class Tuning:
             configured = {INSTRUCTIONS_KEY: files.settings.session.instructions}
             await self._take_over(change(self.loaded, configured, files.sources[INSTRUCTIONS_KEY]))
 
-    async def _take_over(self, after: LoadedConfig, *, kept: Mapping[str, Any] | None = None) -> Outcome:
+    async def _take_over(self, after: LoadedConfig, *, kept: Kept | None = None, ends_loan: bool = False) -> Outcome:
         """Apply and keep all of it. What a refusal leaves undone, and what nobody awaits any more, is taken back."""
         before = self.loaded
         changes = diff(before, after)
@@ -90,30 +142,52 @@ class Tuning:
             if any(each.applied == "reconnect" for each in changes):
                 self._reconnect(after)
                 undo.callback(self._reconnect, before)
-            vad = await self._tune(changes, undo)
+            vad = await self._tune(SetTurnDetection, _VAD, changes, undo)
+            barge_in = await self._tune(SetBargeIn, _BARGE_IN, changes, undo)
             await self._instruct(changes, before, after, undo)
             for each in changes:
                 if (apply := self._live.get(each.key)) is not None:
                     apply(each.new)
                     undo.callback(apply, each.old)
-            if kept:
+            for keys, apply_all in self._derived.items():
+                if any(each.key in keys for each in changes):
+                    apply_all(after.settings)
+                    undo.callback(apply_all, before.settings)
+            if kept is not None:
                 hung_up = await _unbroken(persist, after.paths.overrides_file, kept)
-                after = _said_by(after, kept, str(after.paths.overrides_file))
+                after = _said_by(after, kept.values, str(after.paths.overrides_file))
             undo.pop_all()
         self.loaded = after
-        _log.info("configuration changed", keys=[each.key for each in changes])
+        if ends_loan:
+            self._loan = None
+        self._tell(changes, after)
         if hung_up:
             raise asyncio.CancelledError
-        return Outcome(changes=changes, vad=vad)
+        return Outcome(changes=changes, vad=vad, barge_in=barge_in)
 
-    async def _tune(self, changes: list[Change], undo: ExitStack) -> Mapping[str, Any] | None:
-        tuned = [each for each in changes if each.key.startswith(_VAD)]
+    def _tell(self, changes: list[Change], after: LoadedConfig) -> None:
+        _log.info("configuration changed", keys=[each.key for each in changes])
+        for each in changes:
+            self._publish(
+                "config",
+                {"key": each.key, "value": each.new, "source": after.sources[each.key], "applied": each.applied},
+            )
+
+    async def _tune(
+        self,
+        command: type[SetTurnDetection | SetBargeIn],
+        section: str,
+        changes: list[Change],
+        undo: ExitStack,
+    ) -> Mapping[str, Any] | None:
+        """Ask the conversation for the changes of a section; return its answer, None where there are none."""
+        tuned = [each for each in changes if each.key.startswith(section)]
         if not tuned:
             return None
-        new = {each.key.removeprefix(_VAD): each.new for each in tuned}
-        old = {each.key.removeprefix(_VAD): each.old for each in tuned}
-        self._undo_by(SetTurnDetection(request_id=_NOBODY, changes=old), undo)
-        return await self._manager.command(lambda number: SetTurnDetection(request_id=number, changes=new))
+        new = {each.key.removeprefix(section): each.new for each in tuned}
+        old = {each.key.removeprefix(section): each.old for each in tuned}
+        self._undo_by(command(request_id=_NOBODY, changes=old), undo)
+        return await self._manager.command(lambda number: command(request_id=number, changes=new))
 
     async def _instruct(
         self, changes: list[Change], before: LoadedConfig, after: LoadedConfig, undo: ExitStack

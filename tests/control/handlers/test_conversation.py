@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from voicebotd.conversation.commands import StartConversation, StopConversation
+from voicebotd.errors import CommandRefusedError
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -50,6 +53,47 @@ async def test_a_conversation_can_begin_with_a_profile(open_box, fakes):
         update = await box.link.until_sent(fakes.fx.UpdateSession)
         assert box.tuning.loaded.settings.conversation.profile == "noisy"
     assert update.turn_detection.threshold == 0.95
+
+
+async def test_a_profile_that_a_conversation_began_with_ends_with_it(open_box):
+    async with open_box("conversation.profile=patient") as box:
+        await box.start(profile="noisy")
+        await box.call("conversation.stop")
+        assert (await box.call("vad.get"))["profile"] == "patient"
+        await box.start()
+        assert box.manager.snapshot().turn_detection["silence_duration_ms"] == 2000
+
+
+async def test_the_next_conversation_has_the_profile_that_it_asks_for_and_not_the_one_before(open_box):
+    async with open_box() as box:
+        await box.start(profile="noisy")
+        await box.manager.command(lambda number: StopConversation(request_id=number))  # by itself, for all we know
+        await box.start(profile="responsive")
+        assert box.manager.snapshot().turn_detection["threshold"] == 0.8
+        await box.call("conversation.stop")
+        assert box.tuning.loaded.settings.conversation.profile is None
+
+
+async def test_a_start_that_is_refused_after_all_gives_its_profile_back(open_box, fakes, monkeypatch):
+    async with open_box() as box:
+
+        async def refuse(_make):
+            raise CommandRefusedError("budget.exhausted", "spent")
+
+        monkeypatch.setattr(box.manager, "command", refuse_starts(box.manager.command, refuse))
+        with pytest.raises(fakes.RefusedError, match="spent"):
+            await box.call("conversation.start", profile="noisy")
+        assert box.tuning.loaded.settings.conversation.profile is None
+        assert box.manager.snapshot().turn_detection["threshold"] == 0.85
+
+
+def refuse_starts(command, refuse):
+    """Everything but the start of a conversation is done."""
+
+    async def judged(make):
+        return await (refuse if isinstance(make(0), StartConversation) else command)(make)
+
+    return judged
 
 
 async def test_an_unknown_profile_is_refused_and_nothing_begins(open_box, fakes):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from voicebotd.assembly import Rung
 from voicebotd.service import Health
 
 pytestmark = pytest.mark.asyncio
@@ -37,7 +38,45 @@ async def test_the_sound_is_described_in_rounded_numbers(open_box):
     assert audio["input_latency_ms"] == 4.0
     assert audio["input_level_dbfs"] == -33.3
     assert (audio["input"], audio["output"], audio["streams"]) == ("USB mic", "Speaker", "pair")
-    assert audio["echo_control_why"] == "auto: because"
+    assert audio["echo_control_why"] == audio["echo"]["why"] == "because"
+
+
+async def test_what_is_done_about_the_echo_is_told_with_what_is_known_of_it(open_box):
+    async with open_box() as box:
+        measured = {"echo_rung": "aec", "echo_delay_ms": 61.44, "drift_ppm": -12.34, "erle_db": 38.88}
+        box.audio.status = replace(box.audio.status, **measured)
+        audio = (await box.call("status.get"))["audio"]
+    echo = audio["echo"]
+    assert audio["echo_control"] == echo["rung"] == "aec"
+    assert (echo["delay_ms"], echo["drift_ppm"], echo["erle_db"]) == (61.4, -12.3, 38.9)
+
+
+async def test_where_the_sound_fell_back_to_another_rung_it_says_itself_why(open_box):
+    async with open_box(rung=lambda: Rung(echo_control="aec", why="as configured")) as box:
+        box.audio.status = replace(box.audio.status, echo_rung="gate", echo_why="the canceller failed 3 times")
+        echo = (await box.call("status.get"))["audio"]["echo"]
+        assert (echo["rung"], echo["why"]) == ("gate", "the canceller failed 3 times")
+        box.audio.status = replace(box.audio.status, echo_rung="aec", echo_why="warming up")
+        echo = (await box.call("status.get"))["audio"]["echo"]
+        assert (echo["rung"], echo["why"]) == ("aec", "as configured")
+
+
+async def test_while_there_is_no_sound_the_chosen_rung_is_told(open_box):
+    async with open_box() as box:
+        echo = (await box.call("status.get"))["audio"]["echo"]
+    assert (echo["rung"], echo["why"], echo["erle_db"]) == ("half_duplex", "because", None)
+
+
+async def test_how_it_may_be_interrupted_is_told(open_box):
+    async with open_box("barge_in.min_speech_ms=1300") as box:
+        told = (await box.call("status.get"))["barge_in"]
+    assert told == {
+        "mode": "confirm",
+        "confirm_after_ms": 500,
+        "min_speech_ms": 1300,
+        "resume_delay_ms": 800,
+        "duck_db": -12.0,
+    }
 
 
 async def test_the_link_is_described(open_box):

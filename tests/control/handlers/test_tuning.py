@@ -151,6 +151,46 @@ async def test_zero_means_no_idle_timeout(open_box):
         assert (await box.call("vad.set", idle_timeout_ms=0))["requested"]["idle_timeout_ms"] is None
 
 
+async def test_null_means_no_idle_timeout_too(open_box):
+    async with open_box("turn_detection.idle_timeout_ms=6000") as box:
+        told = await box.call("vad.set", idle_timeout_ms=None)
+    assert told["requested"]["idle_timeout_ms"] is None
+    assert told["notes"] == []
+
+
+async def test_a_profile_shows_how_it_may_be_interrupted(open_box):
+    async with open_box() as box:
+        told = await box.call("vad.set", profile="responsive")
+        assert await box.call("vad.get") == told
+    assert (told["barge_in"]["min_speech_ms"], told["barge_in"]["resume_delay_ms"]) == (800, 500)
+
+
+@pytest.mark.parametrize(
+    ("given", "noted"),
+    [
+        ({"eagerness": "low"}, "eagerness has no effect while type is server_vad; it is for semantic_vad"),
+        (
+            {"type": "semantic_vad", "eagerness": "low", "threshold": 0.5},
+            "threshold has no effect while type is semantic_vad; it is for server_vad and local",
+        ),
+        ({"type": "local", "idle_timeout_ms": 6000}, "idle_timeout_ms has no effect while type is local; it is for"),
+        ({"interrupt_response": False}, "interrupt_response has no effect while barge_in.mode is confirm"),
+    ],
+)
+async def test_what_is_set_and_has_no_effect_is_noted(open_box, given, noted):
+    async with open_box() as box:
+        (note,) = (await box.call("vad.set", **given))["notes"]
+    assert note.startswith(noted)
+
+
+async def test_what_has_an_effect_is_not_noted(open_box):
+    async with open_box("barge_in.mode=immediate") as box:
+        told = await box.call("vad.set", threshold=0.7, silence_duration_ms=700, interrupt_response=False)
+        assert told["notes"] == []
+        told = await box.call("vad.set", type="semantic_vad", eagerness="low")
+        assert told["notes"] == []
+
+
 async def test_a_timeout_below_the_services_least_is_refused_by_name_and_range(open_box, fakes):
     async with open_box() as box:
         with pytest.raises(fakes.RefusedError) as refused:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from voicebotd.assembly import Rung
 from voicebotd.audio.manager import AudioManager
 from voicebotd.control.contract_results import FileDocument
 from voicebotd.control.jsonrpc import refusal
@@ -45,8 +46,8 @@ class Box:
     """None: no history is kept."""
     process_file: ProcessFile
     health: Callable[[], Mapping[str, Health]]
-    rung_why: str
-    """Why the rung of the echo ladder in use was chosen."""
+    rung: Callable[[], Rung]
+    """The rung of the echo ladder that was chosen, and why."""
     version: str
     started_at_s: float
     """On the monotonic clock."""

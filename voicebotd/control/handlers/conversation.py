@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from voicebotd.control.caller import Caller
 from voicebotd.control.contract_params import (
@@ -24,15 +25,34 @@ from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation.states import State
+from voicebotd.errors import CommandRefusedError, RpcError
 
 
 def conversation_handlers(box: Box) -> dict[str, Handler]:
     """Return the handlers of these methods, for the `Dispatcher`."""
+    return {**_life(box), **_words(box)}
 
+
+def _life(box: Box) -> dict[str, Handler]:
     async def start(params: ConversationStartParams, _caller: Caller) -> ConversationStarted:
-        # A profile must not be changed by a start that is refused; the race with another start is the core's to judge.
-        if params.profile is not None and box.manager.snapshot().state is State.OFF:
-            await box.tune({"conversation.profile": params.profile}, persistent=False)
+        await give_back()
+        # A start that is refused must not change the profile; the race with another start is the core's to judge.
+        if params.profile is None or box.manager.snapshot().state is not State.OFF:
+            return await begin(params)
+        await box.refusing(box.tuning.lend(params.profile))
+        try:
+            return await begin(params)
+        except RpcError:
+            box.tuning.conversation_ended()
+            await give_back()
+            raise
+
+    async def give_back() -> None:
+        """The profile that was lent to the conversation before; what cannot be undone now waits for the next end."""
+        with suppress(CommandRefusedError):
+            await box.tuning.take_back()
+
+    async def begin(params: ConversationStartParams) -> ConversationStarted:
         result = await box.command(
             lambda number: cmd.StartConversation(
                 request_id=number,
@@ -45,8 +65,13 @@ def conversation_handlers(box: Box) -> dict[str, Handler]:
 
     async def stop(_params: NoParams, _caller: Caller) -> ConversationStopped:
         summary = await box.command(lambda number: cmd.StopConversation(request_id=number))
+        await give_back()  # here and not only when the end is noticed: whoever asks next finds it done
         return ConversationStopped(summary=ConversationSummary(**summary))
 
+    return {"conversation.start": start, "conversation.stop": stop}
+
+
+def _words(box: Box) -> dict[str, Handler]:
     async def send(params: MessageSendParams, _caller: Caller) -> MessageSent:
         result = await box.command(
             lambda number: cmd.SendMessage(
@@ -75,8 +100,6 @@ def conversation_handlers(box: Box) -> dict[str, Handler]:
         return Talk(talking=False, committed=result["committed"])
 
     return {
-        "conversation.start": start,
-        "conversation.stop": stop,
         "message.send": send,
         "response.request": respond,
         "response.interrupt": interrupt,

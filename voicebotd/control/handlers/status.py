@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 
+from voicebotd.audio.ladder import aec_installed
 from voicebotd.control.caller import Caller
 from voicebotd.control.contract_params import NoParams
-from voicebotd.control.contract_results import (
+from voicebotd.control.contract_status import (
     AudioStatus,
+    BargeInSettings,
     ConversationStatus,
+    EchoStatus,
     HealthStatus,
     LinkStatus,
     Status,
@@ -61,6 +64,7 @@ def describe(box: Box) -> Status:
         speaks=running and audio.volume_percent > 0,
         profile=box.tuning.loaded.settings.conversation.profile,
         hints=_hints(box, snapshot, [one.hint for one in sick if one.hint]),
+        barge_in=BargeInSettings(**box.tuning.loaded.settings.barge_in.model_dump()),
         version=box.version,
         pid=os.getpid(),
     )
@@ -92,6 +96,7 @@ def _link(box: Box) -> LinkStatus:
 def _audio(box: Box) -> AudioStatus:
     audio = box.audio.status
     running = audio.state == "running"
+    echo = _echo(box)
     return AudioStatus(
         state=audio.state,
         input=audio.input,
@@ -100,8 +105,9 @@ def _audio(box: Box) -> AudioStatus:
         sample_rate_hz=audio.sample_rate_hz or None,
         latency_ms=round(audio.output_latency_ms, 1) if running else None,
         input_latency_ms=round(audio.input_latency_ms, 1) if running else None,
-        echo_control=audio.echo_control,
-        echo_control_why=box.rung_why,
+        echo_control=echo.rung,
+        echo_control_why=echo.why,
+        echo=echo,
         xruns=audio.xruns,
         underruns=audio.underruns,
         respawns=audio.respawns,
@@ -110,6 +116,25 @@ def _audio(box: Box) -> AudioStatus:
         volume_percent=audio.volume_percent,
         reason=audio.reason,
     )
+
+
+def _echo(box: Box) -> EchoStatus:
+    audio, chosen = box.audio.status, box.rung()
+    in_use = audio.echo_rung or chosen.echo_control
+    # Another rung than the chosen one is the audio process's own decision, and its own words say why.
+    why = chosen.why if in_use == chosen.echo_control else audio.echo_why
+    return EchoStatus(
+        rung=in_use,
+        why=why,
+        delay_ms=_rounded(audio.echo_delay_ms),
+        drift_ppm=_rounded(audio.drift_ppm),
+        erle_db=_rounded(audio.erle_db),
+        aec_installed=aec_installed(),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def _hints(box: Box, snapshot: Snapshot, remedies: list[str]) -> list[str]:

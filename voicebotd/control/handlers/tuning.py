@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from voicebotd.config.catalogue import applies, flatten, unknown
 from voicebotd.config.layers import INSTRUCTIONS_KEY
+from voicebotd.config.model import Settings
 from voicebotd.config.reload import Change
 from voicebotd.control.caller import Caller
 from voicebotd.control.contract_params import (
@@ -18,7 +20,8 @@ from voicebotd.control.contract_params import (
     NoParams,
     VadSetParams,
 )
-from voicebotd.control.contract_results import Config, ConfigValue, Instructions, LogLevelSet, Vad, VadSettings
+from voicebotd.control.contract_results import Config, ConfigValue, Instructions, LogLevelSet, Vad
+from voicebotd.control.contract_status import BargeInSettings, VadSettings
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.control.jsonrpc import refusal
@@ -26,7 +29,17 @@ from voicebotd.conversation import commands as cmd
 from voicebotd.errors import ConfigError
 
 _NEVER_MS = 0
-"""What a client writes for "no idle timeout": null means "leave it alone"."""
+"""What a client writes for "no idle timeout"; null stands for it (contract_params.py)."""
+_HEEDED: dict[str, tuple[str, ...]] = {
+    "threshold": ("server_vad", "local"),
+    "prefix_padding_ms": ("server_vad", "local"),
+    "silence_duration_ms": ("server_vad", "local"),
+    "idle_timeout_ms": ("server_vad",),
+    "eagerness": ("semantic_vad",),
+    "create_response": ("server_vad", "semantic_vad", "local"),
+    "interrupt_response": ("server_vad", "semantic_vad"),
+}
+"""Which types of turn detection heed a setting (openai-python `RealtimeAudioInputTurnDetection`; local: our own)."""
 
 
 def tuning_handlers(box: Box) -> dict[str, Handler]:
@@ -73,7 +86,7 @@ def _instructions(box: Box) -> dict[str, Handler]:
 
 
 def _vad(box: Box) -> dict[str, Handler]:
-    def current(applied: str | None = None) -> Vad:
+    def current(applied: str | None = None, given: Iterable[str] = ()) -> Vad:
         snapshot = box.manager.snapshot()
         effective = snapshot.confirmed
         return Vad(
@@ -81,6 +94,8 @@ def _vad(box: Box) -> dict[str, Handler]:
             effective=VadSettings(**effective) if effective is not None else None,
             applied="live" if (applied or ("live" if effective else "next_session")) == "live" else "next_session",
             profile=box.tuning.loaded.settings.conversation.profile,
+            barge_in=BargeInSettings(**box.tuning.loaded.settings.barge_in.model_dump()),
+            notes=_unused(given, box.tuning.loaded.settings),
         )
 
     async def get(_params: NoParams, _caller: Caller) -> Vad:
@@ -99,9 +114,22 @@ def _vad(box: Box) -> dict[str, Handler]:
                 "rpc.invalid_params", "vad.set: nothing to set", hint=f"give one of {', '.join(sorted(names))}"
             )
         outcome = await box.tune(values, persistent=params.persist)
-        return current(outcome.vad["applied"] if outcome.vad else None)
+        return current(outcome.applied, given)
 
     return {"vad.get": get, "vad.set": set_}
+
+
+def _unused(given: Iterable[str], settings: Settings) -> list[str]:
+    """A sentence for each setting that was given and changes nothing as things are."""
+    kind, mode = settings.turn_detection.type, settings.barge_in.mode
+    notes = [
+        f"{name} has no effect while type is {kind}; it is for {' and '.join(_HEEDED[name])}"
+        for name in _HEEDED
+        if name in given and kind not in _HEEDED[name]
+    ]
+    if "interrupt_response" in given and kind in _HEEDED["interrupt_response"] and mode != "immediate":
+        notes.append(f"interrupt_response has no effect while barge_in.mode is {mode}; it is for immediate")
+    return notes
 
 
 def _config(box: Box) -> dict[str, Handler]:
