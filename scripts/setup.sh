@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh demo|dev|test: bring this checkout's .venv and the machine's packages to what `make` needs. Idempotent.
 #
-#   demo  what runs          PortAudio if it can be had (without it the demo plays files)
+#   demo  what runs, and the echo canceller and PortAudio if they can be had (without PortAudio it plays files)
 #   dev   and what checks    nothing of the machine
 #   test  and what tests     PortAudio, a PulseAudio that plays sound card, OpenSSL: all required
 #
@@ -14,7 +14,11 @@ VENV=.venv
 
 main() {
   case "${1-}" in
-    demo) python_packages ''; machine_packages optional libportaudio2 ;;
+    demo)
+      python_packages ''
+      optional_extra aec
+      machine_packages optional libportaudio2
+      ;;
     dev) python_packages dev ;;
     test)
       python_packages dev
@@ -116,17 +120,34 @@ make_venv() {
 
 # python_packages EXTRA: what is installed with the extra is also enough without it.
 python_packages() {
-  local extra=$1 stamp=$VENV/.installed-${1:-run}
-  local wanted
-  wanted="$PWD $(sha256sum pyproject.toml)"
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] || [ "$(cat "$VENV/.installed-dev" 2>/dev/null)" = "$wanted" ]; then
+  local extra=$1
+  if installed "${extra:-run}" || installed dev; then
     "$VENV/bin/python" -c '' 2>/dev/null && return # but not when the Python under it was upgraded away
   fi
   venv_works || make_venv
   say "installing Python packages into $VENV (once)"
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e ".${extra:+[$extra]}" >&2 </dev/null ||
+  pip_install "$extra" >&2 ||
     die "pip could not install the Python packages; it says why above. This needs the network once."
-  printf '%s\n' "$wanted" >"$stamp"
+  note_installed "${extra:-run}"
 }
+
+# optional_extra EXTRA: tried once; what cannot be had now is not asked for again at every run.
+optional_extra() {
+  local extra=$1
+  if installed "$extra" || installed dev; then return; fi
+  say "installing the extra [$extra] (once)"
+  pip_install "$extra" >/dev/null 2>&1 ||
+    say "going on without: [$extra] (to have it: $VENV/bin/python -m pip install -e '.[$extra]')"
+  note_installed "$extra"
+}
+
+pip_install() {
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e ".${1:+[$1]}" </dev/null
+}
+
+# Whether this was brought to what pyproject.toml wants now, in this place.
+installed() { [ "$(cat "$VENV/.installed-$1" 2>/dev/null)" = "$(wanted)" ]; }
+note_installed() { wanted >"$VENV/.installed-$1"; }
+wanted() { printf '%s %s\n' "$PWD" "$(sha256sum pyproject.toml)"; }
 
 main "$@"
