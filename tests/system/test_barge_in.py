@@ -83,14 +83,14 @@ def assert_only_the_next_answer(ear: Ear, silent_s: float) -> None:
 def test_in_half_duplex_the_box_does_not_hear_its_own_answer(
     start_rehearsal: StartRehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
-    server = start_rehearsal(script(reply("assistant_hours")))
+    server = start_rehearsal(script(reply("assistant_goodbye")))
     loopback = {"PULSE_SOURCE": "vspk.monitor"}  # the microphone hears the loudspeaker and nothing else
     changes = {"audio": {"echo_control": "half_duplex"}, "barge_in": {"mode": "off"}}
     with run_daemon(server.url, changes, env=loopback) as daemon, card.listening() as ear:
         daemon.wait_until_linked()
         daemon.rpc.call("message.send", text="What do you offer?")
         began_s = ear.wait_for_sound(5)
-        ear.wait_until_recorded(began_s + speech.seconds("assistant_hours"))
+        ear.wait_until_recorded(began_s + speech.seconds("assistant_goodbye"))
         ear.wait_for_silence(0.6, 5)
         daemon.wait_for_status(lambda status: status["state"] == "listening", 3, "end of the answer")
         assert server.sent("input_audio_buffer.speech_started") == []

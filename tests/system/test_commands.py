@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -109,23 +108,6 @@ def test_mute_keeps_the_microphone_from_the_service_and_unmute_gives_it_back(
     started = server.wait_for_sent("input_audio_buffer.speech_started", since_s=since_s)
     assert started.at_s > muted_until_s
     server.wait_for_sent("response.done", since_s=since_s)
-
-
-def test_talk_is_push_to_talk(daemon: Daemon, server: Rehearsal, card: VirtualCard, since_s: float) -> None:
-    daemon.ctl_ok("vad", "set", "type=none")
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            holding = pool.submit(daemon.ctl_ok, "talk", "--seconds", str(speech.seconds("visitor_goodbye") + 0.5))
-            daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "talk_began", 5, since_s=since_s)
-            card.say_it_all(speech.clip("visitor_goodbye"))
-            holding.result()
-        assert server.sent("input_audio_buffer.speech_started", since_s=since_s) == []
-        commit = server.wait_for_received("input_audio_buffer.commit", since_s=since_s)
-        create = server.wait_for_received("response.create", since_s=since_s)
-        assert commit.at_s <= create.at_s
-        server.wait_for_sent("response.done", since_s=since_s)
-    finally:
-        daemon.ctl_ok("vad", "set", "type=server_vad")
 
 
 def test_stop_ends_the_conversation_and_start_begins_another(daemon: Daemon, server: Rehearsal, since_s: float) -> None:

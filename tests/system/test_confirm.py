@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from rig import speech
 from rig.card import Ear, VirtualCard
-from rig.daemon import Daemon, RunDaemon, Settings
+from rig.daemon import Daemon, MakeSettings, Settings, merged
 from rig.playing import Played, heard_bounds_ms, never_heard, played
 from rig.rehearsal import Event, Rehearsal, StartRehearsal, reply, script
 from rig.sound import RATE_HZ, Recording, last_sound
@@ -23,17 +24,32 @@ SLOWLY = ("--speed", "1.2")
 """The service generates hardly faster than is spoken, so that it is still at it in the middle of the reply."""
 
 
-@pytest.fixture(
-    scope="module", params=[(), SLOWLY], ids=["after it was generated", "while it is still being generated"]
-)
+REPLY = "assistant_hours"
+
+
+@pytest.fixture(scope="module", params=[(), SLOWLY], ids=["after it was generated", "while it is being generated"])
 def server(request: pytest.FixtureRequest, start_rehearsal: StartRehearsal) -> Rehearsal:
+    long = {"when_text_contains": "more", "says": {"audio": REPLY}}
     return start_rehearsal(
-        script(
-            reply("assistant_booked", heard="(never)"),
-            reply("assistant_idle", heard=speech.text("visitor_interrupts")),
-        ),
-        *request.param,
+        script(long, reply("assistant_idle", heard=speech.text("visitor_interrupts"))), *request.param
     )
+
+
+@pytest.fixture(scope="module")
+def box(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
+    with Daemon(merged(conversation_settings(server.url), CONFIRM), env=sound_card.env) as daemon:
+        daemon.wait_until_linked()
+        yield daemon
+
+
+@pytest.fixture
+def daemon(box: Daemon) -> Daemon:
+    """The box, quiet, in a conversation of its own."""
+    box.rpc.call("response.interrupt")
+    box.rpc.call("conversation.stop")
+    box.rpc.call("conversation.start")
+    box.wait_until_linked()
+    return box
 
 
 def ask(daemon: Daemon, ear: Ear) -> float:
@@ -45,9 +61,8 @@ def ask(daemon: Daemon, ear: Ear) -> float:
 
 def reply_of(ear: Ear, began_s: float, until_s: float) -> Recording:
     recording = ear.wait_until_recorded(until_s).since(began_s - 0.3)
-    return Recording(
-        samples=recording.samples[: round((until_s - recording.start_s) * RATE_HZ)], start_s=recording.start_s
-    )
+    size = round((until_s - recording.start_s) * RATE_HZ)
+    return Recording(samples=recording.samples[:size], start_s=recording.start_s)
 
 
 def item_of(event: Event) -> str:
@@ -55,14 +70,13 @@ def item_of(event: Event) -> str:
 
 
 def test_a_cough_in_the_middle_of_a_reply_costs_a_pause_and_nothing_else(
-    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+    server: Rehearsal, daemon: Daemon, card: VirtualCard
 ) -> None:
-    clip = speech.clip("assistant_booked")
-    with run_daemon(server.url, CONFIRM) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+    clip = speech.clip(REPLY)
+    with card.listening() as ear:
         latency_s = daemon.status()["audio"]["latency_ms"] / 1000
         began_s = ask(daemon, ear)
-        ear.wait_until_recorded(began_s + 2.0)
+        ear.wait_until_recorded(began_s + 1.5)
         card.say_it_all(speech.cough())
         started = server.wait_for_sent("input_audio_buffer.speech_started", since_s=began_s)
         noise = item_of(started.event)
@@ -116,12 +130,9 @@ def assert_ducked_and_paused(heard: Played, recording: Recording, started_s: flo
     assert min(step.coherence for step in heard.loudness) > 0.9
 
 
-def test_a_sentence_over_a_reply_ends_it_and_is_answered(
-    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
-) -> None:
-    clip = speech.clip("assistant_booked")
-    with run_daemon(server.url, CONFIRM) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+def test_a_sentence_over_a_reply_ends_it_and_is_answered(server: Rehearsal, daemon: Daemon, card: VirtualCard) -> None:
+    clip = speech.clip(REPLY)
+    with card.listening() as ear:
         latency_s = daemon.status()["audio"]["latency_ms"] / 1000
         began_s = ask(daemon, ear)
         ear.wait_until_recorded(began_s + 1.5)
@@ -158,11 +169,10 @@ def test_a_sentence_over_a_reply_ends_it_and_is_answered(
 
 
 def test_who_speaks_again_before_the_reply_goes_on_is_not_talked_over(
-    server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
+    server: Rehearsal, daemon: Daemon, card: VirtualCard
 ) -> None:
-    clip = speech.clip("assistant_booked")
-    with run_daemon(server.url, CONFIRM) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+    clip = speech.clip(REPLY)
+    with card.listening() as ear:
         began_s = ask(daemon, ear)
         ear.wait_until_recorded(began_s + 1.5)
         card.say_it_all(speech.cough())

@@ -17,7 +17,7 @@ TRIES = 4
 
 @pytest.fixture(scope="module")
 def server(start_rehearsal: StartRehearsal) -> Rehearsal:
-    return start_rehearsal(script(reply("assistant_hours", heard=speech.text("visitor_hours"))))
+    return start_rehearsal(script(reply("assistant_goodbye", heard=speech.text("visitor_goodbye"))))
 
 
 def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_history(
@@ -26,7 +26,7 @@ def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_histor
     with run_daemon(server.url) as daemon, card.listening() as ear:
         daemon.rpc.call("events.subscribe")
         daemon.wait_until_linked()
-        speaking = card.say(speech.clip("visitor_hours"))
+        speaking = card.say(speech.clip("visitor_goodbye"))
 
         daemon.rpc.wait_for_event("turn", lambda turn: turn["event"] == "speech_started", 5)
         assert daemon.status()["state"] == "hearing"
@@ -35,26 +35,26 @@ def test_a_spoken_question_is_answered_on_the_loudspeaker_and_kept_in_the_histor
         assert daemon.status()["state"] == "speaking"
         assert speaking.wait(5) == 0
 
-        recording = ear.wait_until_recorded(heard_at_s + speech.seconds("assistant_hours") + 0.2).samples
-        clip = speech.clip("assistant_hours")
+        recording = ear.wait_until_recorded(heard_at_s + speech.seconds("assistant_goodbye") + 0.2).samples
+        clip = speech.clip("assistant_goodbye")
         match = find(clip[:RATE_HZ], recording)
         assert match.coherence > 0.9
         assert match.gain == pytest.approx(1.0, abs=0.1)
 
         daemon.wait_for_status(lambda status: status["state"] == "listening", 3, "end of the answer")
         shown = daemon.ctl_ok("history", "show")
-        assert speech.text("visitor_hours") in shown
-        assert speech.text("assistant_hours") in shown
+        assert speech.text("visitor_goodbye") in shown
+        assert speech.text("assistant_goodbye") in shown
         turns = daemon.rpc.call("history.get")["turns"]
         assert [(turn["role"], turn["status"]) for turn in turns] == [("user", "completed"), ("assistant", "completed")]
         assert turns[1]["heard_text"] == turns[1]["text"]
-        assert turns[1]["heard_ms"] == pytest.approx(speech.seconds("assistant_hours") * 1000, abs=1)
+        assert turns[1]["heard_ms"] == pytest.approx(speech.seconds("assistant_goodbye") * 1000, abs=1)
 
 
 def test_an_answer_reaches_the_loudspeaker_sample_for_sample(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
-    clip = speech.clip("assistant_hours")
+    clip = speech.clip("assistant_goodbye")
     with run_daemon(server.url) as daemon, card.listening() as ear:
         daemon.wait_until_linked()
         for _ in range(TRIES):

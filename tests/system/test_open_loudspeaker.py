@@ -9,7 +9,7 @@ import pytest
 from rig import speech
 from rig.card import VirtualCard
 from rig.daemon import Daemon, Settings
-from rig.open_table import Visitor, spoken, turns_of_nobody
+from rig.open_table import Visitor, turns_of_nobody
 from rig.playing import played
 from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 
@@ -18,8 +18,8 @@ from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 def server(start_rehearsal: StartRehearsal) -> Rehearsal:
     return start_rehearsal(
         script(
-            spoken("assistant_services", heard=speech.text("visitor_hours")),
-            spoken("assistant_booked", "assistant_hours", heard=speech.text("visitor_booking")),
+            reply("assistant_services", heard=speech.text("visitor_goodbye")),
+            reply("assistant_booked", heard=speech.text("visitor_goodbye")),
             reply("assistant_goodbye", heard=speech.text("visitor_interrupts")),
         )
     )
@@ -41,7 +41,7 @@ def test_the_box_does_not_interrupt_itself_and_a_visitor_does(server: Rehearsal,
     with Daemon(shipped(server.url), env=open_table.env) as daemon, open_table.listening() as ear:
         daemon.wait_until_linked()
         assert daemon.status()["audio"]["echo_control"] == "aec"
-        visitor.say("visitor_hours")
+        visitor.say("visitor_goodbye")
         began_s = ear.wait_for_sound(8)
         length_s = speech.seconds("assistant_services")
         daemon.wait_for_status(lambda status: status["state"] == "listening", length_s + 5, "end of the first reply")
@@ -52,8 +52,8 @@ def test_the_box_does_not_interrupt_itself_and_a_visitor_does(server: Rehearsal,
         assert [step for step in heard.loudness if abs(step.gain_db) > 1] == [], "it was ducked"
         assert server.received("conversation.item.truncate") == []
 
-        asked_s = visitor.say("visitor_booking")
-        began_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds("visitor_booking"))
+        asked_s = visitor.say("visitor_goodbye")
+        began_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds("visitor_goodbye"))
         ear.wait_until_recorded(began_s + 2.0)
         spoke_s = visitor.say("visitor_interrupts")
         truncated = server.wait_for_received("conversation.item.truncate", since_s=spoke_s)

@@ -87,6 +87,8 @@ def _pauses(clip: Samples, recording: Samples, lag: int) -> Iterator[Pause]:
     loud = np.flatnonzero(np.abs(recording[lag : last + 1].astype(np.int32)) > FLOOR) + lag
     for index in np.flatnonzero(np.diff(loud) >= SHORTEST_PAUSE):
         before, after = loud[index], loud[index + 1]
+        if before - lag >= len(clip) - 1:
+            return  # what follows is another clip
         piece = recording[after + FADE : after + FADE + RATE_HZ // 2]
         resumed = find(piece, clip).lag - FADE
         shift = int(after - resumed - lag)
