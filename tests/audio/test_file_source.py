@@ -96,6 +96,15 @@ def test_the_fast_file_waits_while_assistant_audio_plays(ramp: str) -> None:
     assert heard[: 2 * BLOCK] == [0] * BLOCK + list(range(1, BLOCK + 1))
 
 
+def test_the_fast_files_visitor_goes_on_while_the_answer_is_paused(ramp: str) -> None:
+    listener = Listener(4)
+    listener.exchange.playback.write(np.full(BLOCK // 2, 9, dtype=np.int16))
+    listener.exchange.paused = listener.exchange.more_to_come = True
+    assert listener.listen(source(ramp)).tolist() == [*range(1, 401), *[0] * 240]
+    assert listener.exchange.playback.readable == BLOCK // 2
+    assert listener.exchange.starved_blocks == 0
+
+
 def test_in_real_time_the_visitor_talks_on_over_the_assistant(ramp: str) -> None:
     listener = Listener(2)
     listener.exchange.playback.write(np.full(2 * BLOCK, 9, dtype=np.int16))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from voicebotd.audio.link import Inbox, Link
-from voicebotd.audio.protocol import Captured, Flushed, Heartbeat, InputEnded, Message, Play, decode
+from voicebotd.audio.protocol import Captured, Flushed, Heartbeat, InputEnded, Measured, Message, Play, decode
 from voicebotd.audio.vitals import _NO_BEAT
 from voicebotd.errors import AudioError
 
@@ -51,6 +51,14 @@ def test_frames_that_nobody_reads_are_dropped_and_counted_never_waited_for(
     link.send(FRAME)
     assert link.dropped_frames == 2
     assert set(read_all(ends[1])) == {FRAME}
+
+
+def test_a_measurement_that_nobody_reads_is_dropped_as_a_frame_is(ends: tuple[socket.socket, socket.socket]) -> None:
+    link = Link(ends[0])
+    fill(link)
+    dropped = link.dropped_frames
+    link.send(Measured(near=bytes(480), far=bytes(480)))
+    assert link.dropped_frames == dropped + 1
 
 
 def test_what_must_arrive_waits_and_heartbeats_do_not(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -111,3 +111,14 @@ def test_counts_go_on_over_flushes() -> None:
     feed_all(playback)
     position(playback, 1, 2400)
     assert (playback.played_ms, playback.gaps, playback.dropped_ms) == (200, 1, 2)
+
+
+def test_it_plays_from_the_first_sample_queued_to_the_last_one_heard() -> None:
+    playback = Playback()
+    assert not playback.playing
+    playback.play("a", 0, pcm(100))
+    assert playback.playing
+    feed_all(playback)
+    position(playback, 0, 100, 1.0)
+    position(playback, 0, 100, 2.0)
+    assert not playback.playing

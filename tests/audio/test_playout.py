@@ -61,6 +61,21 @@ def test_idle_comes_when_the_last_sample_has_become_audible() -> None:
     assert playout.unfinished() == ()
 
 
+def test_a_reply_that_stands_still_is_not_idle_however_long() -> None:
+    playout = Playout()
+    assert playout.quiet
+    playout.append("a", 0, pcm(2400))
+    feed_all(playout)
+    handed(playout, 1000, 1.0)
+    assert [handed(playout, 1000, 1.0 + second) for second in range(1, 60)] == [[]] * 59
+    assert not playout.quiet
+    assert playout.unfinished() == (heard("a", 1000),)
+    handed(playout, 2400, 61.0)
+    assert PlayoutIdle() in handed(playout, 2400, 62.0)
+    assert playout.quiet
+    assert playout.gaps == 0
+
+
 def test_more_of_a_piece_after_idle_goes_on_where_it_was() -> None:
     playout = Playout()
     playout.append("a", 0, pcm(240))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from voicebotd.audio.protocol import (
     Flushed,
     Heartbeat,
     InputEnded,
+    Measured,
     Message,
     Open,
     Opened,
@@ -56,6 +58,17 @@ OPEN = Open(options=AudioOptions(input_device="USB"), settings=ADJUST, epoch=1, 
         Play(pcm=b"\x01\x02" * 2400),
         Flush(epoch=3),
         Captured(captured_at_s=12.5, epoch=3, handed_samples=2**40, pcm=bytes(480)),
+        Captured(
+            captured_at_s=12.5,
+            epoch=3,
+            handed_samples=4,
+            pcm=b"",
+            voice=0.75,
+            input_dbfs=-20.5,
+            echo_dbfs=-30.25,
+            gate_open=False,
+        ),
+        Measured(near=b"\x01\x02" * 240, far=bytes(480)),
         Opened(
             input_name="mic",
             output_name="Lautsprecher ü",
@@ -66,6 +79,7 @@ OPEN = Open(options=AudioOptions(input_device="USB"), settings=ADJUST, epoch=1, 
         ),
         OpenFailed(reason="no sound device", hint="plug one in"),
         BEAT,
+        replace(BEAT, echo_rung="aec", echo_why="as configured", erle_db=31.5, echo_delay_ms=80, drift_ppm=-12.5),
         Flushed(epoch=4, handed_samples=12_345),
         InputEnded(),
     ],
@@ -96,6 +110,9 @@ def open_with(**changes: object) -> bytes:
         b"C\x00\x00",
         encode(Captured(captured_at_s=0, epoch=0, handed_samples=0, pcm=b"\0"))[:-1] + b"\0",
         b"P\x01",
+        b"M\x01\x01",
+        b"M\x01\x01\x01",
+        encode(BEAT).replace(b'"erle_db": null', b'"erle_db": true'),
         b"J{",
         b"J\xff",
         b"J[]",

@@ -19,6 +19,11 @@ BEAT = Heartbeat(
     dropped_capture_frames=3,
     drift_corrections=4,
     input_level_dbfs=-42.0,
+    echo_rung="aec",
+    echo_why="as configured",
+    erle_db=30.0,
+    echo_delay_ms=80.0,
+    drift_ppm=1.5,
 )
 OPENED = Opened(
     input_name="mic",
@@ -56,6 +61,11 @@ def test_a_running_stream_tells_its_names_latency_and_counts() -> None:
         input_latency_ms=20.0,
         output_latency_ms=30.0,
         capture_delay_ms=0.4,
+        echo_rung="aec",
+        echo_why="as configured",
+        erle_db=30.0,
+        echo_delay_ms=80.0,
+        drift_ppm=1.5,
         muted=True,
         volume_percent=70,
         input_level_dbfs=-42.0,
@@ -73,6 +83,7 @@ def test_counts_add_up_over_processes_and_the_stream_is_forgotten() -> None:
     vitals.beats(BEAT)
     vitals.ended()
     assert status(vitals).streams == ""
+    assert (status(vitals).echo_rung, status(vitals).erle_db) == ("", None)
     assert status(vitals).xruns == 1
     vitals.beats(replace(BEAT, input_frames=8820))
     told = status(vitals)
