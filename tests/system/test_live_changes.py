@@ -21,8 +21,8 @@ from rig.sound import RATE_HZ, find
 import voicebotd
 
 PROFILES = Path(voicebotd.__file__).parent.parent / "config" / "profiles"
-LATE_MS = 150
-"""What a turn's end may come later (or sooner) than the silence that was asked for: chunks of 32 ms, a busy machine."""
+LATE_MS = 200
+"""What a turn's end may come later (or sooner) than the silence that was asked for: chunks of 32 ms, a soft last syllable."""
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,8 @@ HEARS_WHILE_IT_SPEAKS = {"none": True, "half_duplex": False, "aec": True, "gate"
 
 @pytest.mark.parametrize("rung", HEARS_WHILE_IT_SPEAKS)
 def test_echo_control(server: Rehearsal, daemon: Daemon, card: VirtualCard, rung: str) -> None:
-    set_in_force(daemon, "audio.echo_control", "gate" if rung == "none" else "none")
+    if rung == "none":  # which it is until something else is asked for
+        set_in_force(daemon, "audio.echo_control", "gate")
     set_in_force(daemon, "audio.echo_control", rung)
     daemon.wait_for_status(lambda status: status["audio"]["echo_control"] == rung, 2, rung)
     respawns = daemon.status()["audio"]["respawns"]
