@@ -45,6 +45,8 @@ _TURNS = {
     "idle_timeout": "nobody spoke for a while: the assistant does",
     "talk_began": "talk key down",
     "talk_ended": "talk key up",
+    "noise": "it was a noise",
+    "too_long": "the visitor spoke too long: answered as if it were over",
 }
 
 
@@ -56,9 +58,18 @@ def _transcript(data: Data, style: Style) -> str:
     return said(data, style) if data.get("final") else ""
 
 
+_OVERLAP = {
+    "ducked": "somebody speaks over it: softer",
+    "paused": "still speaking: paused",
+    "resumed": "goes on where it paused",
+}
+
+
 def _response(data: Data, style: Style) -> str:
     if data["event"] == "interrupted":
         return style.paint(f"interrupted after {data['heard_ms']} ms", "yellow")
+    if data["event"] in _OVERLAP:
+        return _note(_OVERLAP[data["event"]], style)
     if data["event"] == "done" and data["status"] in ("failed", "incomplete"):
         why = data.get("error") or data.get("reason") or "no reason given"
         return style.paint(f"the response is {data['status']}: {one_line(why)}", "red")

@@ -108,6 +108,8 @@ class _Field:
 
     def read(self, text: str) -> Any:
         """Return the value that `text` stands for; which values are allowed is for the daemon to say."""
+        if text == "null" and self.spec.null_means is not None:
+            return self.spec.null_means
         if text == "null" and str not in self.types:
             # In the contract null means "leave it alone": from a person it would look like a change and be none.
             raise UsageError(f"{self.spec.name}={text}: null changes nothing", hint=self.spec.doc)

@@ -82,8 +82,18 @@ def level(dbfs: float | None) -> str:
     """Return a microphone level as a number and a bar of ten."""
     if dbfs is None:
         return "no sound yet"
-    filled = round(10 * (1 - max(_SILENCE_DBFS, min(0.0, dbfs)) / _SILENCE_DBFS))
-    return f"{dbfs:.0f} dBFS [{'#' * filled}{'.' * (10 - filled)}]"
+    return f"{dbfs:.0f} dBFS {bar(fullness(dbfs))}"
+
+
+def fullness(dbfs: float) -> float:
+    """Return how full a meter is at this level, 0 to 1."""
+    return 1 - max(_SILENCE_DBFS, min(0.0, dbfs)) / _SILENCE_DBFS
+
+
+def bar(full: float) -> str:
+    """Return a bar of ten for a share of 0 to 1."""
+    filled = round(10 * max(0.0, min(1.0, full)))
+    return f"[{'#' * filled}{'.' * (10 - filled)}]"
 
 
 def moment(epoch_s: float | None) -> str:

@@ -40,7 +40,7 @@ def test_a_value_has_the_type_of_its_key(assignment, value, vad):
         ("threshold=inf", "threshold=inf: not a number, {range}"),
         ("silence_duration_ms=0.5", "silence_duration_ms=0.5: not a whole number, {range} ms"),
         ("create_response=maybe", "create_response=maybe: not true or false"),
-        ("idle_timeout_ms=null", "idle_timeout_ms=null: null changes nothing"),
+        ("silence_duration_ms=null", "silence_duration_ms=null: null changes nothing"),
         ("silence=1", "silence=1: unknown key"),
         ("profile=noisy", "profile=noisy: unknown key"),
     ],
@@ -50,6 +50,10 @@ def test_a_wrong_assignment_names_key_value_and_range(assignment, message, vad):
         vad.assigned([assignment], without=("profile", "persist"))
     field = next((field for field in fields_of(VadSetParams) if field.name == assignment.partition("=")[0]), None)
     assert refused.value.message == message.format(range=field.range_text if field else "")
+
+
+def test_null_says_what_the_contract_says_that_it_means(vad):
+    assert vad.assigned(["idle_timeout_ms=null"], without=()) == {"idle_timeout_ms": 0}
 
 
 def test_an_unknown_key_is_told_the_nearest_known_one(vad):

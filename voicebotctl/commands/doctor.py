@@ -45,6 +45,8 @@ def _diagnoses(status: Mapping[str, Any]) -> Iterator[Check]:
     link, audio = status.get("link", {}), status.get("audio", {})
     yield _check("daemon", True, f"{status.get('version', '')} answers, state {status.get('state')}".strip())
     yield _of_part("audio", health.pop("audio", None), audio.get("state") == "running", audio.get("reason", ""))
+    if audio.get("echo"):
+        yield _echo(audio["echo"], status.get("barge_in") or {})
     yield _of_link(link, health.pop("link", None), status.get("conversation") is not None)
     yield _key(link)
     for name, part in health.items():
@@ -61,6 +63,18 @@ def _of_link(link: Mapping[str, Any], part: Mapping[str, Any] | None, conversing
     if not conversing and link.get("state") in ("off", "down"):
         return _check("link", None, "no conversation runs", "`voicebotctl start` opens the link")
     return _of_part("link", part, link.get("state") == "ready", link.get("last_error") or str(link.get("state")))
+
+
+def _echo(echo: Mapping[str, Any], barge_in: Mapping[str, Any]) -> Check:
+    """Judge whether people can talk over an open loudspeaker as well as this box could let them."""
+    reason = f"{echo['rung']}: {echo['why']}"
+    if echo["rung"] == "aec" or barge_in.get("mode") == "off":
+        return _check("echo", True, reason)
+    if echo["rung"] == "none":
+        return _check("echo", None, reason, "with an open loudspeaker it hears itself: audio.echo_control=auto")
+    if not echo.get("aec_installed"):
+        return _check("echo", None, reason, "the echo canceller hears more through it: pip install 'voicebotd[aec]'")
+    return _check("echo", None, reason, "`voicebotctl selftest` measures which rung suits the room")
 
 
 def _key(link: Mapping[str, Any]) -> Check:

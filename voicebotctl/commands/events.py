@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
 from voicebotctl.errors import TimedOutError, UnreachableError
+from voicebotctl.meter import Meter
 from voicebotctl.narrate import narrated
 from voicebotctl.parameters import Parameters
 from voicebotctl.render import clock, one_line, value_text
 
 WATCHED = ("state", "turn", "transcript", "response", "tool", "link", "device", "error")
-"""What a bystander would notice: no levels, no token counts, no settings."""
+"""What a bystander would notice: no token counts, no settings. Levels only where they can be one line that moves."""
+LEVEL = "audio.level"
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 5.0
 
@@ -29,9 +32,25 @@ def _events_arguments(parser: ArgumentParser) -> None:
 
 def _events(context: Context, args: Namespace) -> int:
     topics = list(dict.fromkeys(args.topics or []))
-    for line in _lines(context, topics):
-        context.show(line, _plain)
+    _follow(context, _lines(context, topics), _plain, _meter(context))
     return 0
+
+
+def _meter(context: Context) -> Meter:
+    return Meter(context.out, os.environ, wanted=not context.json_output)
+
+
+def _follow(context: Context, lines: Iterable[Line], text: Callable[[Line], str], meter: Meter) -> None:
+    """Print every line, above the meter where there is one."""
+    try:
+        for line in lines:
+            if meter.shows and line["topic"] == LEVEL:
+                meter.draw(line["data"])
+            else:
+                meter.wipe()
+                context.show(line, text)
+    finally:
+        meter.wipe()
 
 
 def _plain(line: Line) -> str:
@@ -44,9 +63,10 @@ def _watch_arguments(parser: ArgumentParser) -> None:
 
 
 def _watch(context: Context, args: Namespace) -> int:
-    lines = _reconnecting(context) if hasattr(args, "reconnect") else _lines(context, list(WATCHED))
-    for line in lines:
-        context.show(line, lambda event: narrated(event, context.style))
+    meter = _meter(context)
+    topics = [*WATCHED, LEVEL] if meter.shows else list(WATCHED)
+    lines = _reconnecting(context, topics) if hasattr(args, "reconnect") else _lines(context, topics)
+    _follow(context, lines, lambda event: narrated(event, context.style), meter)
     return 0
 
 
@@ -65,12 +85,12 @@ def _lines(context: Context, topics: list[str]) -> Iterator[Line]:
                 yield {"topic": "gap", "data": message.get("params", {})}
 
 
-def _reconnecting(context: Context) -> Iterator[Line]:
+def _reconnecting(context: Context, topics: list[str]) -> Iterator[Line]:
     """Yield as `_lines` does, over restarts of the daemon."""
     delay_s = FIRST_RETRY_S
     while True:
         try:
-            for line in _lines(context, list(WATCHED)):
+            for line in _lines(context, topics):
                 delay_s = FIRST_RETRY_S
                 yield line
         except (UnreachableError, TimedOutError) as error:

@@ -27,12 +27,15 @@ def screen(status: Mapping[str, Any], style: Style) -> str:
         ("listening", status["listening"], _conversation(status)),
         ("hears", status["hears"], _microphone(status["audio"])),
         ("is heard", status["speaks"], _loudspeaker(status["audio"])),
-        ("connected", status["link"]["state"] == "ready", _link(status["link"])),
+        ("connected", status["link"]["state"] == "ready", _link(status)),
     )
     lines = [f"  {question:10} {_yes(answer, style)}  {one_line(detail)}" for question, answer, detail in answers]
+    lines.append(f"  {'echo':10}      {_echo(status['audio'])}")
     lines.append(f"  {'costs':10}      {_costs(status['usage'])}")
     if status.get("vad"):
         lines.append(f"  {'turns':10}      {_turns(status)}")
+    if status.get("barge_in"):
+        lines.append(f"  {'barge-in':10}      {_barge_in(status['barge_in'])}")
     return "\n".join([title, *lines, *_trouble(status, style)])
 
 
@@ -65,7 +68,7 @@ def _loudspeaker(audio: Mapping[str, Any]) -> str:
     faults += f", {audio['respawns']} respawns" if audio["respawns"] else ""
     return (
         f"{audio['output'] or '(no loudspeaker)'}, volume {audio['volume_percent']} %{latency}, "
-        f"{audio['streams']}{rate}, echo control {audio['echo_control']}{faults}"
+        f"{audio['streams']}{rate}{faults}"
     )
 
 
@@ -73,7 +76,35 @@ def _no_audio(audio: Mapping[str, Any]) -> str:
     return f"audio is {audio['state']}: {audio['reason']}" if audio.get("reason") else f"audio is {audio['state']}"
 
 
-def _link(link: Mapping[str, Any]) -> str:
+def _echo(audio: Mapping[str, Any]) -> str:
+    echo = audio.get("echo") or {"rung": audio["echo_control"], "why": audio.get("echo_control_why") or "not said why"}
+    known = [
+        f"{words} {echo[name]:.0f} {unit}"
+        for name, words, unit in (
+            ("erle_db", "removes", "dB"),
+            ("delay_ms", "delay", "ms"),
+            ("drift_ppm", "drift", "ppm"),
+        )
+        if echo.get(name) is not None
+    ]
+    return one_line(", ".join([f"{echo['rung']} ({echo['why']})", *known]))
+
+
+def _barge_in(settings: Mapping[str, Any]) -> str:
+    if settings["mode"] == "immediate":
+        return "immediate: falls silent at the first sign of speech"
+    if settings["mode"] == "off":
+        return "off: does not listen while it speaks"
+    return (
+        f"confirm: softer by {-settings['duck_db']:g} dB, pauses after {settings['confirm_after_ms']} ms, "
+        f"stops for speech of {settings['min_speech_ms']} ms, else goes on after {settings['resume_delay_ms']} ms"
+    )
+
+
+def _link(status: Mapping[str, Any]) -> str:
+    link = status["link"]
+    if status["state"] == "dozing":
+        return "not while nobody speaks: a voice opens it again"
     peer = f"{link['provider']} {link['model']}"
     if link["state"] == "ready":
         return f"{peer}, session {duration(link['session_age_s'])} old"

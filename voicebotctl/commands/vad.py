@@ -10,9 +10,11 @@ from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
 from voicebotctl.errors import UsageError
 from voicebotctl.parameters import Parameters, given
-from voicebotctl.render import clean, table, value_text
+from voicebotctl.render import clean, one_line, table, value_text
 
 _OPTIONS = ("profile", "persist")
+_CONFIRM = ("confirm_after_ms", "min_speech_ms", "resume_delay_ms", "duck_db")
+"""What only the mode `confirm` heeds."""
 
 
 def _show(context: Context, _: Namespace) -> int:
@@ -41,7 +43,8 @@ def _set(context: Context, args: Namespace) -> int:
 
 
 def _settings(result: Mapping[str, Any], *, changed: Mapping[str, Any] | None = None) -> str:
-    """Return wish beside confirmation, a star at what this command changed, and when it holds."""
+    """Return wish beside confirmation, a star at what this command changed, what happens when somebody speaks over the
+    assistant, and when all of it holds."""
     requested, confirmed = result["requested"], result.get("effective")
     rows = [("", "", "requested", "confirmed by the service")]
     for key, value in requested.items():
@@ -49,7 +52,17 @@ def _settings(result: Mapping[str, Any], *, changed: Mapping[str, Any] | None = 
         rows.append(("*" if changed and key in changed else "", key, _setting(value), seen))
     profile = f"profile: {clean(result['profile'])}\n" if result.get("profile") else ""
     when = "now, from the next turn on" if result["applied"] == "live" else "in the next session"
-    return f"{table(rows)}\n{profile}applies: {when}"
+    notes = "".join(f"note: {one_line(note)}\n" for note in result.get("notes", ()))
+    return f"{table(rows)}\n{barge_in(result.get('barge_in'))}{profile}{notes}applies: {when}"
+
+
+def barge_in(settings: Mapping[str, Any] | None) -> str:
+    """Return what speech over the assistant does as a line; nothing where the daemon does not say."""
+    if not settings:
+        return ""
+    used = _CONFIRM if settings["mode"] == "confirm" else ()
+    values = " ".join(f"{key}={value_text(settings[key])}" for key in used)
+    return f"barge-in: {clean(settings['mode'])} {values}".rstrip() + "\n"
 
 
 def _setting(value: Any) -> str:

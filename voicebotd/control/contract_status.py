@@ -101,7 +101,11 @@ class HealthStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    state: str = field(metadata=doc("what the box is doing"))
+    state: str = field(
+        metadata=doc(
+            "off, connecting, listening, hearing, thinking, speaking, or dozing (a voice opens the link again)"
+        )
+    )
     reason: str = field(metadata=doc("why it is not doing what it should; empty when all is well"))
     uptime_s: float = field(metadata=doc("since the daemon started", unit="s"))
     conversation: ConversationStatus | None = field(metadata=doc("the conversation in progress"))

@@ -9,8 +9,35 @@ def test_a_healthy_box_passes_every_check(ctl):
     outcome = ctl("doctor", "--json")
     assert outcome.code == 0
     assert outcome.document["ok"] is True
-    assert list(checks(outcome)) == ["socket", "daemon", "audio", "link", "key"]
+    assert list(checks(outcome)) == ["socket", "daemon", "audio", "echo", "link", "key"]
     assert all(check["ok"] for check in outcome.document["checks"])
+
+
+@pytest.mark.parametrize(
+    ("rung", "installed", "mode", "ok", "remedy"),
+    [
+        ("aec", True, "confirm", True, ""),
+        ("half_duplex", False, "off", True, ""),
+        ("gate", False, "confirm", None, "pip install 'voicebotd[aec]'"),
+        ("gate", True, "confirm", None, "voicebotctl selftest"),
+        ("none", True, "confirm", None, "audio.echo_control=auto"),
+    ],
+)
+def test_what_is_done_about_the_echo_is_judged_and_what_could_be_better_is_named(
+    ctl, daemon, rung, installed, mode, ok, remedy
+):
+    daemon.answers["status.get"]["audio"]["echo"] |= {"rung": rung, "why": "because", "aec_installed": installed}
+    daemon.answers["status.get"]["barge_in"]["mode"] = mode
+    outcome = ctl("doctor", "--json")
+    echo = checks(outcome)["echo"]
+    assert (echo["ok"], echo["reason"]) == (ok, f"{rung}: because")
+    assert remedy in echo["remedy"]
+    assert outcome.code == 0, "nothing of it keeps the box from talking"
+
+
+def test_a_daemon_that_says_nothing_about_echo_is_not_judged(ctl, daemon):
+    del daemon.answers["status.get"]["audio"]["echo"]
+    assert "echo" not in checks(ctl("doctor", "--json"))
 
 
 def test_without_a_daemon_the_socket_is_the_finding(away):

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from voicebotctl.commands import events as events_module
+from voicebotctl.meter import Meter
 
 EVENT = {"topic": "turn", "seq": 8, "time": 1_700_000_000.5, "data": {"event": "speech_started", "item_id": "i1"}}
 
@@ -61,6 +62,54 @@ def test_watch_asks_for_nothing_that_comes_ten_times_a_second(ctl, happening):
     ctl("watch")
     ((_, params),) = happening.sent()
     assert "audio.level" not in params["topics"]
+
+
+LEVEL = {"topic": "audio.level", "seq": 9, "time": 1_700_000_000.6, "data": {"input_dbfs": -30.0}}
+METER = "\r\x1b[Kmic [#####.....]  -30 dBFS"
+WIPED = "\r\x1b[K"
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch):
+    monkeypatch.setattr(events_module, "Meter", lambda out, _environ, *, wanted=True: Forced(out, wanted=wanted))
+
+
+class Forced(Meter):
+    """On whatever the test captures."""
+
+    def __init__(self, out, *, wanted):
+        super().__init__(out, {}, wanted=wanted)
+        self.shows = wanted
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_watch_at_a_terminal_has_the_level_as_a_line_below_the_conversation(ctl, happening):
+    happening.events.insert(0, {"method": "event", "params": LEVEL})
+    out = ctl("watch").out
+    ((_, params),) = happening.sent()
+    assert params["topics"][-1] == "audio.level"
+    before, after = out.split(METER)
+    assert before.endswith("the box is listening\n")
+    assert after.startswith(WIPED)
+    assert "visitor speaks\n" in after
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_events_at_a_terminal_show_levels_in_one_place_and_leave_the_line_clean(ctl, daemon):
+    daemon.events += 2 * [{"method": "event", "params": LEVEL}]
+    out = ctl("events", "audio.level").out
+    assert out.endswith(METER + METER + WIPED)
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_in_json_a_level_is_a_document_like_any_other(ctl, daemon):
+    daemon.events.append({"method": "event", "params": LEVEL})
+    assert json.loads(ctl("events", "audio.level", "--json").out.splitlines()[1]) == LEVEL
+
+
+def test_levels_for_a_pipe_are_lines(ctl, daemon):
+    daemon.events.append({"method": "event", "params": LEVEL})
+    assert ctl("events", "audio.level").out.splitlines()[1].endswith(' audio.level {"input_dbfs": -30.0}')
 
 
 def test_watch_in_json_is_one_document_per_line(ctl, happening):

@@ -8,6 +8,12 @@ from voicebotctl.render import Style
 PLAIN = Style(colour=False)
 
 
+BARGE_IN = (
+    "  barge-in        confirm: softer by 12 dB, pauses after 500 ms, stops for speech of 1000 ms, "
+    "else goes on after 800 ms"
+)
+
+
 @pytest.fixture
 def status(daemon):
     return daemon.answers["status.get"]
@@ -19,10 +25,12 @@ def test_when_all_is_well_one_screen_answers_every_question(status):
         "voicebotd 0.1.0: listening, up 3 h 12 min",
         f"  listening  yes  conversation c1 since {began}, 4 turns",
         "  hears      yes  USB mic, -30 dBFS [#####.....]",
-        "  is heard   yes  USB speaker, volume 80 %, latency 21 ms, duplex at 48000 Hz, echo control half_duplex",
+        "  is heard   yes  USB speaker, volume 80 %, latency 21 ms, duplex at 48000 Hz",
         "  connected  yes  openai gpt-x, session 1 min 5 s old",
+        "  echo            aec (auto: the echo canceller is installed)",
         "  costs           $0.0123 this conversation (1234 tokens), $1.50 today",
         "  turns           server_vad threshold=0.7 silence_duration_ms=600 create_response=true",
+        BARGE_IN,
     ]
 
 
@@ -62,7 +70,7 @@ def test_faults_of_the_sound_are_counted_and_unknowns_left_out(status):
     }
     text = screen(status, PLAIN)
     assert "(no microphone), -30 dBFS" in text
-    assert "(no loudspeaker), volume 80 %, duplex, echo control half_duplex, 3 xruns, 1 respawns" in text
+    assert "(no loudspeaker), volume 80 %, duplex, 3 xruns, 1 respawns" in text
 
 
 def test_a_link_that_is_down_says_why_and_when_it_tries_again(status):
@@ -78,7 +86,39 @@ def test_a_link_that_nobody_wants_has_no_error(status):
 
 def test_the_profile_in_force_is_named(status):
     status["profile"] = "noisy"
-    assert screen(status, PLAIN).endswith("create_response=true, profile noisy")
+    assert "create_response=true, profile noisy\n" in screen(status, PLAIN)
+
+
+def test_what_is_known_of_the_echo_stands_beside_the_rung(status):
+    status["audio"]["echo"] = {
+        "rung": "aec",
+        "why": "as configured",
+        "erle_db": 38.9,
+        "delay_ms": 61.4,
+        "drift_ppm": -12.0,
+    }
+    assert "aec (as configured), removes 39 dB, delay 61 ms, drift -12 ppm\n" in screen(status, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("immediate", "falls silent at the first sign of speech"), ("off", "does not listen while it")]
+)
+def test_what_speech_over_the_assistant_does_is_said(status, mode, said):
+    status["barge_in"]["mode"] = mode
+    assert f"  barge-in        {mode}: {said}" in screen(status, PLAIN)
+
+
+def test_a_box_that_dozes_is_closed_to_the_service_on_purpose(status):
+    status |= {"state": "dozing"}
+    status["link"] |= {"state": "off"}
+    assert "  connected  no   not while nobody speaks: a voice opens it again\n" in screen(status, PLAIN)
+
+
+def test_a_daemon_without_a_word_on_echo_and_barge_in_has_the_rest_shown(status):
+    del status["audio"]["echo"], status["barge_in"]
+    text = screen(status, PLAIN)
+    assert "  echo            aec (not said why)\n" in text
+    assert "barge-in" not in text
 
 
 def test_what_is_wrong_and_what_to_do_come_last_and_once(status):

@@ -9,6 +9,7 @@ def test_the_wish_stands_beside_what_the_service_confirmed(ctl):
         "   eagerness            -           -",
         "   create_response      -           -",
         "   interrupt_response   -           -",
+        "barge-in: confirm confirm_after_ms=500 min_speech_ms=1000 resume_delay_ms=800 duck_db=-12.0",
         "applies: now, from the next turn on",
         "forgotten at a restart (--persist keeps it)",
     ]
@@ -37,3 +38,25 @@ def test_a_value_out_of_range_is_refused_in_the_daemons_own_words(ctl, daemon):
 def test_keys_may_stand_on_both_sides_of_a_flag(ctl, daemon):
     ctl("vad", "set", "threshold=0.7", "--persist", "type=server_vad")
     assert daemon.sent() == [("vad.set", {"threshold": 0.7, "type": "server_vad", "persist": True})]
+
+
+def test_what_has_no_effect_is_noted(ctl, daemon):
+    daemon.answers["vad.set"]["notes"] = ["eagerness has no effect while type is server_vad"]
+    daemon.answers["vad.set"]["barge_in"]["mode"] = "immediate"
+    lines = ctl("vad", "set", "eagerness=low").out.splitlines()
+    assert lines[-4:-2] == ["barge-in: immediate", "note: eagerness has no effect while type is server_vad"]
+
+
+def test_a_daemon_that_says_nothing_of_interruptions_has_its_turns_shown(ctl, daemon):
+    del daemon.answers["vad.get"]["barge_in"]
+    assert "barge-in" not in ctl("vad", "show").out
+
+
+def test_no_idle_timeout_can_be_written_as_null(ctl, daemon):
+    ctl("vad", "set", "idle_timeout_ms=null")
+    assert daemon.sent() == [("vad.set", {"idle_timeout_ms": 0})]
+
+
+def test_the_box_can_detect_turns_itself(ctl, daemon):
+    ctl("vad", "set", "type=local")
+    assert daemon.sent() == [("vad.set", {"type": "local"})]

@@ -22,7 +22,7 @@ from voicebotd.control.contract_status import (
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.conversation.snapshot import Snapshot
-from voicebotd.conversation.states import LIVE
+from voicebotd.conversation.states import LIVE, State
 
 _SILENT_DBFS = -119.0
 """Below this a microphone delivers only zeros: muted in its mixer, or not a microphone."""
@@ -44,7 +44,7 @@ def describe(box: Box) -> Status:
     health = box.health()
     sick = [one for one in health.values() if not one.ok]
     running = audio.state == "running"
-    live = snapshot.state in LIVE
+    live = snapshot.state in LIVE or snapshot.state is State.DOZING
     return Status(
         state=str(snapshot.state),
         reason="; ".join(why for why in (*(one.reason for one in sick), snapshot.trouble) if why),
