@@ -15,8 +15,11 @@ import soundfile
 
 from voicebotd import daemon as module
 from voicebotd.audio.child import AudioProcess
+from voicebotd.audio.manager import AudioManager
+from voicebotd.audio.options import Level
 from voicebotd.config.catalogue import keys
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
+from voicebotd.conversation.commands import StopConversation
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.daemon import Daemon
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
@@ -328,9 +331,9 @@ async def test_a_file_is_processed_as_configured_now_and_kept_in_the_history(sta
 async def test_each_key_that_is_said_to_be_live_is_carried_out_somewhere(at_home):
     tuning = Daemon(at_home.load(*OFFLINE), load_again=at_home.load)._tuning
     said = {name for name, key in keys().items() if key.applies == "live"}
-    asked = {name for name in said if name.startswith("turn_detection.")} | {"session.instructions"}
+    asked = {name for name in said if name.startswith(("turn_detection.", "barge_in."))} | {"session.instructions"}
     read_when_needed = {"audio_file.pace", "conversation.profile"}
-    assert said == asked | read_when_needed | set(tuning._live)
+    assert said == asked | read_when_needed | set(tuning._live) | set().union(*tuning._derived)
 
 
 async def test_sound_and_log_change_at_once(start):
@@ -340,6 +343,55 @@ async def test_sound_and_log_change_at_once(start):
         options = running.daemon._stack.audio.options
         assert (options.volume_percent, options.input_gain_db) == (40, 3.0)
         assert get_level() == "error"
+
+
+async def test_the_rung_of_the_echo_ladder_changes_at_once(start):
+    async with start(IDLE) as running, running.client() as client:
+        audio = running.daemon._stack.audio
+        assert audio.options.echo_control == "none", "a file hears no loudspeaker"
+        await client.call("config.set", values={"audio.echo_control": "gate"})
+        assert audio.options.echo_control == "gate"
+        await client.call("config.set", values={"barge_in.mode": "off"})
+        assert audio.options.echo_control == "half_duplex"
+        echo = (await client.call("status.get"))["audio"]["echo"]
+        assert (echo["rung"], "barge_in.mode" in echo["why"]) == ("half_duplex", True)
+
+
+async def test_every_change_is_told_to_whoever_listens(start):
+    async with start(IDLE) as running, running.client() as client:
+        await client.call("events.subscribe", topics=["config"])
+        await client.call("config.set", values={"audio.volume_percent": 40})
+        told = await client.until_event("config", key="audio.volume_percent")
+        assert told == {"key": "audio.volume_percent", "value": 40, "source": "rpc", "applied": "live"}
+
+
+async def test_levels_are_made_only_while_somebody_listens(start, monkeypatch):
+    wanted = []
+    monkeypatch.setattr(AudioManager, "want_levels", lambda _self, on: wanted.append(on))
+    async with start(IDLE) as running:
+        async with running.client() as client:
+            await client.call("events.subscribe", topics=["state"])
+            assert wanted == []
+            await client.call("events.subscribe", topics=["audio.level"])
+            assert wanted == [True]
+            running.daemon._stack.audio.on_level(Level(input_dbfs=-30.0, echo_dbfs=-60.0, voice=0.5, gate="open"))
+            level = await client.until_event("audio.level")
+            assert level == {"input_dbfs": -30.0, "echo_dbfs": -60.0, "voice": 0.5, "gate": "open"}
+        async with asyncio.timeout(DEADLINE_S):
+            while wanted != [True, False]:
+                await asyncio.sleep(0)
+
+
+async def test_a_profile_of_one_conversation_ends_with_it_however_it_ends(start):
+    async with start(IDLE) as running, running.client() as client:
+        await client.call("conversation.start", profile="noisy")
+        assert (await client.call("vad.get"))["requested"]["threshold"] == 0.95
+        manager = running.daemon._stack.manager
+        await manager.command(lambda number: StopConversation(request_id=number, reason="by itself"))
+        async with asyncio.timeout(DEADLINE_S):
+            while (await client.call("vad.get"))["profile"] is not None:
+                await asyncio.sleep(0)
+        assert (await client.call("vad.get"))["requested"]["threshold"] == 0.85
 
 
 async def test_another_address_is_tried_at_once(start, short_brain, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from voicebotd.assembly import Rung
+from voicebotd.conversation.states import State
 from voicebotd.service import Health
 
 pytestmark = pytest.mark.asyncio
@@ -65,6 +66,16 @@ async def test_while_there_is_no_sound_the_chosen_rung_is_told(open_box):
     async with open_box() as box:
         echo = (await box.call("status.get"))["audio"]["echo"]
     assert (echo["rung"], echo["why"], echo["erle_db"]) == ("half_duplex", "because", None)
+
+
+async def test_a_box_that_dozes_listens_for_a_voice(open_box, monkeypatch):
+    async with open_box() as box:
+        await box.start()
+        dozing = replace(box.manager.snapshot(), state=State.DOZING)
+        monkeypatch.setattr(box.manager, "snapshot", lambda: dozing)
+        status = await box.call("status.get")
+    assert (status["state"], status["listening"]) == ("dozing", True)
+    assert status["hints"] == []
 
 
 async def test_how_it_may_be_interrupted_is_told(open_box):
