@@ -33,7 +33,6 @@ MARGIN_S = 0.3
 """Recorded beyond the signal: it does not begin at once."""
 GLANCE_S = 0.1
 """How often the audio process is looked at, where no frame comes."""
-ITEM_ID = "selftest"
 _TOKEN = -1
 """Of a flush that no conversation asked for."""
 _GENERIC = ("default", "pulse", "pipewire", "sysdefault", "dmix", "null")
@@ -54,6 +53,7 @@ class SelfTest:
     def __init__(self, audio: AudioManager) -> None:
         self._audio = audio
         self._running = False
+        self._played = 0
 
     async def run(self) -> Examination:
         """Take 4 to 6 s, and up to 40 s more when the loudspeaker is not heard and other devices are tried.
@@ -108,7 +108,8 @@ class SelfTest:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await recording.until(1, lambda: self._audio.process_id == process_id)
-                self._audio.play(ITEM_ID, 0, stimulus.pcm.tobytes())
+                self._played += 1
+                self._audio.play(f"selftest-{self._played}", 0, stimulus.pcm.tobytes())
                 await recording.until(wanted, lambda: self._audio.process_id == process_id)
         except TimeoutError:
             raise _broken_off("the microphone gives nothing") from None

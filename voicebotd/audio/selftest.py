@@ -14,7 +14,8 @@ import numpy.typing as npt
 from voicebotd.audio.level import FLOOR_DBFS
 from voicebotd.audio.options import SAMPLE_RATE_HZ
 from voicebotd.audio.ring import Samples
-from voicebotd.audio.sweep import HIGH_HZ, LOW_HZ, Signal, Stimulus, harmonic_advance_s
+from voicebotd.audio.spectrum import Signal, a_weight, mains_hum, spectral_power
+from voicebotd.audio.sweep import Stimulus, band, harmonic_advance_s
 from voicebotd.errors import AudioError
 
 MAX_DELAY_S = 0.8
@@ -36,8 +37,8 @@ CLIPPED_SHARE = 0.001
 HARMONICS = (2, 3, 4, 5)
 SILENT = 2
 """A microphone whose samples lie within so few units gives digital silence, or a constant, or one bit of dither."""
-_ALIKE = 0.7
-_EDGE_HZ = 150.0
+_FOUND, _ALIKE = 0.4, 0.7
+_WINDOW = 240
 _Spectrum = npt.NDArray[np.complex128]
 
 
@@ -90,22 +91,27 @@ class Measurement:
 def measure(near: Samples, far: Samples, stimulus: Stimulus) -> Measurement:
     """Analyse one recording of `stimulus`, which begins anywhere in `far` and is there to its end.
 
-    Raises `AudioError` where `far` is something else: another sound was played over it, or samples were lost.
+    Raises `AudioError` where `far` holds something else.
     """
-    heard, played = near.astype(np.float64), far.astype(np.float64)
+    heard, played = near - near.mean(), far.astype(np.float64)  # some converters have a constant part
     start = _locate(played, stimulus) if far.any() else stimulus.lead_samples
     quiet = heard[: max(1, start)]
-    noise = _spectral_power(quiet)
-    noise_power = float(np.sum(noise * _band(len(noise)) ** 2))
+    noise = spectral_power(quiet)
+    noise_power = float(np.sum(noise * band(len(noise)) ** 2))
     sweeps = [start + at - stimulus.lead_samples for at in stimulus.starts]
-    responses = [_response(heard[at:], played[at:], stimulus) for at in sweeps] if far.any() else []
+    level = _level(played[start:], stimulus)
+    responses = [
+        _response(heard[at:], level * amplitude * stimulus.sweep)
+        for at, amplitude in zip(sweeps, stimulus.amplitudes, strict=True)
+        if level
+    ]
     return Measurement(
-        played_dbfs=_dbfs(float(np.mean(played[sweeps[-1] : sweeps[-1] + len(stimulus.sweep)] ** 2))),
+        played_dbfs=_dbfs(float(np.mean((level * stimulus.amplitudes[-1] * stimulus.sweep) ** 2))),
         dead=bool(np.ptp(heard) <= SILENT),
         digital_silence=bool(np.ptp(quiet) <= SILENT),
         noise_dbfs=_dbfs(float(noise.sum())),
-        noise_a_dbfs=_dbfs(float(np.sum(noise * _a_weight(len(noise))))),
-        hum_hz=_hum(noise),
+        noise_a_dbfs=_dbfs(float(np.sum(noise * a_weight(len(noise))))),
+        hum_hz=mains_hum(noise),
         clipped_share=float(np.mean(np.abs(heard[start:]) >= FULL_SCALE)),
         echo=_echo([_arrival(each, stimulus, noise_power) for each in responses], sweeps[-1] - sweeps[0]),
     )
@@ -115,7 +121,8 @@ def _dbfs(power: float) -> float:
     return max(FLOOR_DBFS, _db(max(power, 1e-9) / 32768.0**2))
 
 
-# Where the test signal is in what was played.
+# Where the test signal is in what was played. Only where and how loud: a sample that is missing there may well have
+# been heard, and the signal itself is known.
 
 
 def _locate(played: Signal, stimulus: Stimulus) -> int:
@@ -128,46 +135,20 @@ def _locate(played: Signal, stimulus: Stimulus) -> int:
     product = np.fft.rfft(played, size) * np.conj(np.fft.rfft(template, size))
     matches = np.fft.irfft(product, size)[: room + 1]
     at = int(np.argmax(matches))
-    energy = float(np.sum(played**2) * np.sum(template**2))
-    if matches[at] < _ALIKE * np.sqrt(energy):
+    if matches[at] < _FOUND * np.sqrt(np.sum(played**2) * np.sum(template**2)):
         raise AudioError("something else was played during the test", hint="try again while the assistant is silent")
     return at
 
 
-# The noise.
-
-
-def _spectral_power(quiet: Signal) -> Signal:
-    """Mean square of each frequency bin of `quiet`, its constant part taken off; the bins add up to the mean square."""
-    centred = quiet - quiet.mean()
-    window = np.hanning(len(centred) + 2)[1:-1]
-    power = np.abs(np.fft.rfft(centred * window)) ** 2
-    power[1:] *= 2
-    return np.asarray(power / (len(centred) * np.sum(window**2)))
-
-
-def _bin_hz(bins: int) -> Signal:
-    return np.linspace(0.0, SAMPLE_RATE_HZ / 2, bins)
-
-
-def _a_weight(bins: int) -> Signal:
-    """Power of the A-weighting at each bin, 1 at 1 kHz (IEC 61672-1, Annex E)."""
-    square = _bin_hz(bins) ** 2
-    response = 12194.0**2 * square**2
-    response /= (square + 20.6**2) * (square + 12194.0**2)
-    response /= np.sqrt((square + 107.7**2) * (square + 737.9**2))
-    return np.asarray((response * 10 ** (2.0 / 20)) ** 2)
-
-
-def _hum(noise: Signal) -> int | None:
-    hz = _bin_hz(len(noise))
-    width_hz = 2.5 * SAMPLE_RATE_HZ / 2 / len(noise)
-    for mains_hz in (50, 60):
-        nearest = np.maximum(1, np.rint(hz / mains_hz)) * mains_hz
-        tonal = (np.abs(hz - nearest) <= max(3.0, width_hz)) & (hz < 11 * mains_hz)
-        if noise.sum() > 0 and noise[tonal].sum() > 0.6 * noise.sum():
-            return mains_hz
-    return None
+def _level(played: Signal, stimulus: Stimulus) -> float:
+    """What a sample 1.0 of the stimulus was handed over as: the volume, of full scale. Robust against missing parts."""
+    loud = stimulus.pcm[stimulus.lead_samples :].astype(np.float64)
+    windows = min(len(played), len(loud)) // _WINDOW
+    given, wanted = (
+        np.sqrt(np.mean(side[: windows * _WINDOW].reshape(-1, _WINDOW) ** 2, axis=1)) for side in (played, loud)
+    )
+    sounding = wanted > wanted.max() / 10
+    return 32767 * float(np.median(given[sounding] / wanted[sounding]))
 
 
 # The echo.
@@ -194,25 +175,21 @@ class _Arrival:
     """The impulse response around the direct sound."""
 
 
-def _response(heard: Signal, played: Signal, stimulus: Stimulus) -> _Response:
-    """Deconvolve; both begin with the sweep. A smooth band keeps the impulse short and its peak where the sound is."""
-    size = 1 << (2 * len(stimulus.sweep) + _samples(MAX_DELAY_S)).bit_length()
-    sweep = np.fft.rfft(played[: len(stimulus.sweep)], size)
+def _response(heard: Signal, played: Signal) -> _Response:
+    """Deconvolve; `played` is the sweep, and `heard` begins when it did.
+
+    A smooth band keeps the impulse short and its peak where the sound is.
+    """
+    size = 1 << (2 * len(played) + _samples(MAX_DELAY_S)).bit_length()
+    sweep = np.fft.rfft(played, size)
     power = np.abs(sweep) ** 2
-    echo = np.fft.rfft(heard[: len(stimulus.sweep) + _samples(MAX_DELAY_S)], size)
-    band = _band(len(sweep))
-    quotient = band * echo * np.conj(sweep) / (power + 1e-6 * power.max())
+    echo = np.fft.rfft(heard[: len(played) + _samples(MAX_DELAY_S)], size)
+    limits = band(len(sweep))
+    quotient = limits * echo * np.conj(sweep) / (power + 1e-6 * power.max())
     one_sided = np.zeros(size, dtype=np.complex128)
     one_sided[: len(quotient)] = 2 * quotient
     analytic = np.fft.ifft(one_sided)
-    return _Response(impulse=analytic.real, envelope=np.abs(analytic), sweep=band * sweep)
-
-
-def _band(bins: int) -> Signal:
-    """1 within the sweep's band, 0 outside, raised cosines between."""
-    hz = _bin_hz(bins)
-    rise = np.clip(np.minimum(hz - LOW_HZ, HIGH_HZ - hz) / _EDGE_HZ, 0.0, 1.0)
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * rise))
+    return _Response(impulse=analytic.real, envelope=np.abs(analytic), sweep=limits * sweep)
 
 
 def _arrival(response: _Response, stimulus: Stimulus, noise_power: float) -> _Arrival | None:
@@ -260,8 +237,8 @@ def _energy_at(response: _Response, at: int, tail_s: float, noise_power: float) 
     gated = np.zeros(len(response.impulse))
     gated[stretch] = response.impulse[stretch]
     # The band is in both factors; where it is neither 0 nor 1 it would count twice.
-    band = np.maximum(_band(len(response.sweep)), 1e-3)
-    return _energy(np.fft.rfft(gated) * response.sweep / band) - noise_power * len(stretch)
+    limits = np.maximum(band(len(response.sweep)), 1e-3)
+    return _energy(np.fft.rfft(gated) * response.sweep / limits) - noise_power * len(stretch)
 
 
 def _energy_between(response: _Response, at: int, from_s: float, to_s: float) -> float:
@@ -294,8 +271,12 @@ def _echo(arrivals: list[_Arrival | None], period_samples: int) -> Echo | None:
 
 
 def _likeness(one: Signal, other: Signal) -> float:
-    """1 for the same waveform at any level, near 0 for two that have nothing to do with each other."""
-    return float(np.dot(one, other) / np.sqrt(np.sum(one**2) * np.sum(other**2)))
+    """1 for the same waveform at any level, shifted a little; near 0 for two that have nothing to do with each other.
+
+    Clocks that run apart smear the two unlike, so that their peaks are not exactly the same place.
+    """
+    alike = np.correlate(one, other, mode="same").max()
+    return float(alike / np.sqrt(np.sum(one**2) * np.sum(other**2)))
 
 
 def _samples(duration_s: float) -> int:

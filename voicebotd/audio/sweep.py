@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from voicebotd.audio.options import SAMPLE_RATE_HZ
 from voicebotd.audio.ring import Samples
-
-Signal = npt.NDArray[np.float64]
+from voicebotd.audio.spectrum import Signal, bin_hz
 
 LOW_HZ, HIGH_HZ = 200.0, 7000.0
 """What small loudspeakers can play, and what speech needs."""
 FADE_S = 0.02
 """Without it the ends of a sweep click."""
+EDGE_HZ = 150.0
+"""How gently what is measured is limited to that band."""
 MODERATE, LOUD = 0.14, 0.5
 """Peak amplitudes. The first is -20 dBFS RMS, like quiet speech; the second 11 dB above it, near speech's peaks."""
 
@@ -81,3 +81,10 @@ def harmonic_advance_s(stimulus: Stimulus, order: int) -> float:
     """How much earlier than the echo itself its harmonic of this order arrives, deconvolved."""
     duration_s = len(stimulus.sweep) / SAMPLE_RATE_HZ
     return float(duration_s * np.log(order) / np.log(HIGH_HZ / LOW_HZ))
+
+
+def band(bins: int) -> Signal:
+    """1 within the sweep's band, 0 outside, raised cosines between."""
+    hz = bin_hz(bins)
+    rise = np.clip(np.minimum(hz - LOW_HZ, HIGH_HZ - hz) / EDGE_HZ, 0.0, 1.0)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * rise))
