@@ -66,8 +66,10 @@ def test_a_reply_that_stands_still_is_not_idle_however_long() -> None:
     assert playout.quiet
     playout.append("a", 0, pcm(2400))
     feed_all(playout)
-    handed(playout, 1000, 1.0)
-    assert [handed(playout, 1000, 1.0 + second) for second in range(1, 60)] == [[]] * 59
+    handed(playout, 900, 1.0)
+    assert handed(playout, 1000, 1.01) == []
+    assert handed(playout, 1000, 1.1) == [progressed("a", 1000)]
+    assert [handed(playout, 1000, 1.1 + second) for second in range(1, 60)] == [[]] * 59
     assert not playout.quiet
     assert playout.unfinished() == (heard("a", 1000),)
     handed(playout, 2400, 61.0)

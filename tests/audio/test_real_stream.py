@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import soundfile
 
+import voicebotd.rehearsal
 from voicebotd.audio.manager import AudioManager
 from voicebotd.audio.options import AudioOptions
 from voicebotd.conversation.events import (
@@ -31,6 +33,7 @@ from voicebotd.conversation.events import (
     Event,
     PlayoutFlushed,
     PlayoutIdle,
+    PlayoutProgressed,
     PlayoutStarted,
 )
 
@@ -181,6 +184,10 @@ class Box:
     def times(self, kind: type[Event]) -> list[float]:
         return [at_s for at_s, event in self.events if isinstance(event, kind)]
 
+    def heard_samples(self) -> int:
+        """Of the piece that was told last."""
+        return [event for _, event in self.events if isinstance(event, PlayoutProgressed)][-1].heard.heard_samples
+
     async def until_recorded(self, recording: Recording, seconds: float) -> None:
         """Until so much more was recorded: what was handed to the device takes a while to the monitor."""
         enough = len(recording.samples()) + seconds * RATE_HZ
@@ -268,6 +275,94 @@ async def test_what_was_heard_at_a_flush_is_what_the_recording_shows(card: Card,
             recorded_ms = length_of_sound(recording.samples()) / 24
         heard_ms = piece.heard_samples / 24
         assert abs(heard_ms - recorded_ms) <= 20, f"said {heard_ms:.0f} ms, recorded {recorded_ms:.0f} ms"
+
+    await undisturbed(attempt)
+
+
+def speech() -> Signal:
+    """Four seconds of a recorded voice."""
+    clip = sorted((Path(voicebotd.rehearsal.__file__).parent / "speech").glob("*.ogg"))[0]
+    samples = np.asarray(soundfile.read(clip, dtype="int16")[0], dtype=np.float64)
+    loud = np.flatnonzero(np.abs(samples) > 1000)
+    return samples[loud[0] : loud[-1]][: 4 * RATE_HZ]
+
+
+def likeness(recorded: Signal, piece: Signal, place: int) -> float:
+    """How alike `piece` and what lies at `place` are, give or take two samples (resamplers round) and whatever gain."""
+    there = [recorded[place + off : place + off + len(piece)] for off in range(-2, 3)]
+    return max(float(np.dot(one, piece) / np.sqrt(np.dot(one, one) * np.dot(piece, piece) + 1)) for one in there)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("voice", [chirpy(3), speech()], ids=["noise", "speech"])
+@pytest.mark.parametrize("duck_db", [0.0, -12.0])
+async def test_a_pause_is_a_silence_in_the_reply_and_nothing_else(card: Card, voice: Signal, duck_db: float) -> None:
+    async def attempt() -> None:
+        with recorded_on(card) as recording:
+            async with box(card) as subject:
+                subject.manager.play("a", 0, pcm(voice))
+                await subject.until_said(PlayoutStarted)
+                started_s = subject.times(PlayoutStarted)[0]
+                await subject.until(lambda: time.monotonic() > started_s + 0.6)
+                subject.manager.shape(gain_db=duck_db, paused=False)
+                await subject.until(lambda: time.monotonic() > started_s + 1.0)
+                subject.manager.shape(gain_db=duck_db, paused=True)
+                paused_s = time.monotonic()
+                await subject.until(lambda: time.monotonic() > paused_s + 0.7)
+                heard = subject.heard_samples()
+                assert not subject.times(PlayoutIdle)
+                subject.manager.shape(gain_db=0.0, paused=False)
+                await subject.until_said(PlayoutIdle)
+                await subject.until_recorded(recording, 0.3)
+                assert subject.manager.status.underruns == 0
+            recorded = recording.samples()
+        begin, _ = find(recorded, voice[: RATE_HZ // 2])
+        silence = find(recorded, voice[-RATE_HZ // 2 :])[0] - (len(voice) - RATE_HZ // 2) - begin
+        assert 0.6 < silence / RATE_HZ < 0.8
+        assert min(silence % 240, -silence % 240) <= 2, "whole blocks of silence, so no sample was skipped or repeated"
+        size = RATE_HZ // 50
+        found = {}
+        for at in range(0, len(voice) - size + 1, size):
+            piece = voice[at : at + size]
+            if np.sqrt(np.mean(piece**2)) > 200:
+                found[at] = likeness(recorded, piece, begin + at + (silence if at >= heard else 0))
+        odd = {at: round(found[at], 3) for at in found if found[at] < 0.98}
+        # Where it fades, and where it grows softer or louder within three blocks of being told so.
+        ramped = [at for at in odd if abs(at - heard) <= 5 * size or (duck_db and found[at] > 0.8)]
+        assert len(found) > 80
+        assert len(odd) == len(ramped) <= 5, f"only what is ramped may differ: {odd}, paused at {heard}"
+        gap = recorded[begin + heard + 24 : begin + heard + silence - 24]
+        assert np.abs(gap).max() <= 2, "silence from the very sample that was said to the next"
+
+    await undisturbed(attempt)
+
+
+@pytest.mark.asyncio
+async def test_a_flush_while_paused_is_answered_at_once_and_the_next_reply_plays(card: Card) -> None:
+    old, new = chirpy(2), chirpy(1, seed=3)
+
+    async def attempt() -> None:
+        with recorded_on(card) as recording:
+            async with box(card) as subject:
+                subject.manager.play("a", 0, pcm(old))
+                await subject.until_said(PlayoutStarted)
+                started_s = subject.times(PlayoutStarted)[0]
+                await subject.until(lambda: time.monotonic() > started_s + 0.5)
+                subject.manager.shape(gain_db=0.0, paused=True)
+                await subject.until(lambda: time.monotonic() > started_s + 0.8)
+                asked_s = time.monotonic()
+                subject.manager.flush(7)
+                subject.manager.shape(gain_db=0.0, paused=False)
+                subject.manager.play("b", 0, pcm(new))
+                await subject.until_said(PlayoutFlushed)
+                assert subject.times(PlayoutFlushed)[0] - asked_s < 0.1
+                (piece,) = next(event for _, event in subject.events if isinstance(event, PlayoutFlushed)).heard
+                await subject.until_said(PlayoutIdle)
+                await subject.until_recorded(recording, 0.3)
+            recorded = recording.samples()
+        at, likeness = find(recorded, new)
+        assert likeness > 0.98
+        assert abs(length_of_sound(recorded[:at]) - piece.heard_samples) <= RATE_HZ // 50
 
     await undisturbed(attempt)
 

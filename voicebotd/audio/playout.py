@@ -55,6 +55,7 @@ class Playout:
         self._quiet = True  # all was audible to its end and said so
         self._idle_at_s = math.inf
         self._progress_at_s = -math.inf
+        self._told = 0
         self.gaps = 0
         """Times that a piece went on after all that was known of it had been played."""
 
@@ -113,11 +114,10 @@ class Playout:
         passing is what makes the playout idle.
         """
         reached = min(self._base + position, self._fed)
-        moved = reached > self._handed
-        if moved:
+        if reached > self._handed:
             del self._audio[: (reached - self._handed) * BYTES_PER_SAMPLE]
             self._handed = reached
-        return [*self._starts(), *self._progress(moved, now_s), *self._idle(now_s, latency_s)]
+        return [*self._starts(), *self._progress(now_s), *self._idle(now_s, latency_s)]
 
     def _starts(self) -> list[Event]:
         """Pieces that were reached. With the next one begun, the one before is told to its end and forgotten."""
@@ -131,10 +131,11 @@ class Playout:
             events.append(PlayoutStarted(item_id=piece.item_id, content_index=piece.content_index))
         return events
 
-    def _progress(self, moved: bool, now_s: float) -> list[Event]:
-        if not moved or now_s < self._progress_at_s + PROGRESS_EVERY_S:
+    def _progress(self, now_s: float) -> list[Event]:
+        """Also of one that has stopped since: where a paused reply stands is told within 100 ms."""
+        if self._told == self._handed or now_s < self._progress_at_s + PROGRESS_EVERY_S:
             return []
-        self._progress_at_s = now_s
+        self._progress_at_s, self._told = now_s, self._handed
         return [PlayoutProgressed(heard=self._pieces[0].heard(self._handed))]
 
     def _idle(self, now_s: float, latency_s: float) -> list[Event]:
