@@ -16,12 +16,15 @@ from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.standing import Standing
 
 
+MODE = ev.BargeIn(mode="immediate")
+
+
 class Room:
     """A desk in a conversation that runs."""
 
     def __init__(self, **detection: Any) -> None:
         self.ids = Ids()
-        policy = Policy(instructions="Be kind.", turn_detection=ev.TurnDetection(**detection))
+        policy = Policy(instructions="Be kind.", turn_detection=ev.TurnDetection(**detection), barge_in=MODE)
         self.standing = Standing(policy)
         self.desk = Desk(self.ids, self.standing, deliver_within_s=5.0)
         self.dialogue = Dialogue("c", self.ids)
@@ -121,7 +124,8 @@ def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_f
 
 def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:
     room = Room()
-    room.dialogue.speech_started(ev.SpeechStarted(item_id="u", audio_start_ms=0), "immediate", service_interrupts=True)
+    room.dialogue.visitor_speaks = True
+    room.dialogue.responses.hold()
     room.desk.interrupt(cmd.InterruptResponse(request_id=2), room.dialogue)
     assert not room.dialogue.visitor_speaks
     room.desk.talk_begin(cmd.TalkBegin(request_id=3), room.dialogue, 10.0)
@@ -140,4 +144,6 @@ def test_turn_detection_cannot_be_changed_during_push_to_talk(talking: bool, kin
     if talking:
         room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
     command = cmd.SetTurnDetection(request_id=2, changes={"threshold": 0.5})
+    mode = cmd.SetBargeIn(request_id=2, changes={"duck_db": -6.0})
+    assert isinstance(room.desk.set_barge_in(mode, ready=False)[-1], kind)
     assert one(room.desk.set_turn_detection(command, ready=False), kind).request_id == 2

@@ -50,8 +50,9 @@ class Talk:
         )
 
     def speech(self, mode: ev.BargeInMode = "immediate") -> list[fx.Effect]:
-        event = ev.SpeechStarted(item_id="u2", audio_start_ms=0)
-        return self.dialogue.speech_started(event, mode, service_interrupts=True)
+        self.dialogue.visitor_speaks = True
+        self.dialogue.responses.hold()
+        return self.dialogue.interrupt(barge_in.speech_began(mode, generating=True, service_interrupts=True))
 
 
 def only(effects: list[fx.Effect], kind: type[Any]) -> list[Any]:
@@ -155,32 +156,51 @@ def test_in_mode_off_the_box_finishes() -> None:
     assert len(only(talk.delta(), fx.Play)) == 1
 
 
-def test_the_visitor_s_turn_is_told_and_the_service_s_answer_awaited() -> None:
+def test_while_a_reply_is_cut_no_other_is_created_because_the_service_must_know_first_how_much_was_heard() -> None:
     talk = Talk()
-    assert ("turn", "speech_started") in topics(talk.speech())
-    stopped = ev.SpeechStopped(item_id="u2", audio_end_ms=900)
-    effects = talk.dialogue.speech_stopped(stopped, service_answers=True)
-    assert topics(effects) == [("turn", "speech_stopped")]
-    assert only(effects, fx.Record)[0].record.audio_ms == 900
+    talk.created()
+    talk.item()
+    talk.delta()
+    talk.done()
+    talk.heard(50)
+    (first,) = only(talk.speech(), fx.Flush)
+    talk.dialogue.responses.submit(Request(event_id="e"))
+    assert talk.dialogue.end_of_speech(service_answers=False) == []
     assert talk.dialogue.thinking
-    assert topics(talk.handle(ev.InputCommitted(item_id="u2"))) == [("turn", "committed")]
-    assert only(talk.handle(ev.UserTranscriptDelta(item_id="u2", delta="hel")), fx.Publish)[0].data["final"] is False
-    done = talk.handle(ev.UserTranscriptDone(item_id="u2", transcript="hello"))
-    assert only(done, fx.Record)[0].record.heard_text == "hello"
+    told = ev.Heard(item_id="a1", content_index=0, heard_samples=60 * 24)
+    effects = talk.dialogue.flushed(ev.PlayoutFlushed(token=first.token, heard=(told,)), connected=True)
+    order = [type(effect) for effect in effects if isinstance(effect, fx.ToService)]
+    assert order == [fx.TruncateItem, fx.CreateResponse]
 
 
-def test_an_idle_timeout_means_that_the_service_answers() -> None:
+def test_two_cuts_at_once_are_both_waited_for() -> None:
     talk = Talk()
-    assert topics(talk.handle(ev.InputTimedOut(item_id="u9"))) == [("turn", "idle_timeout")]
-    assert talk.dialogue.responses.due
+    tokens = []
+    for number in ("1", "2"):
+        talk.created(f"r{number}")
+        talk.delta(f"a{number}", response_id=f"r{number}")
+        talk.done(response_id=f"r{number}")
+        tokens += [flush.token for flush in only(talk.speech(), fx.Flush)]
+    talk.dialogue.responses.submit(Request(event_id="e"))
+    talk.dialogue.end_of_speech(service_answers=False)
+    first = talk.dialogue.flushed(ev.PlayoutFlushed(token=tokens[0], heard=()), connected=True)
+    assert [effect.item_id for effect in only(first, fx.ToService)] == ["a1"], "deleted, and nothing created yet"
+    last = talk.dialogue.flushed(ev.PlayoutFlushed(token=tokens[1], heard=()), connected=True)
+    assert len(only(last, fx.CreateResponse)) == 1
 
 
-def test_a_failed_transcription_is_told_and_recorded() -> None:
+def test_there_is_something_to_talk_over_from_the_wish_for_an_answer_to_its_last_sound() -> None:
     talk = Talk()
-    talk.speech()
-    effects = talk.handle(ev.UserTranscriptFailed(item_id="u2", message="too noisy"))
-    assert only(effects, fx.Publish)[0].data["code"] == "transcription_failed"
-    assert only(effects, fx.Record)[0].record.status == "failed"
+    assert not talk.dialogue.in_play
+    talk.dialogue.responses.submit(Request(event_id="e"))
+    assert talk.dialogue.in_play
+    talk.created()
+    talk.delta()
+    talk.done()
+    talk.heard(100)
+    assert talk.dialogue.in_play
+    talk.handle(ev.PlayoutIdle())
+    assert not talk.dialogue.in_play
 
 
 def test_a_written_reply_is_complete_when_the_response_is_done() -> None:

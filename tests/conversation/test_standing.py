@@ -25,6 +25,7 @@ from voicebotd.conversation.standing import Standing, describe
 
 
 def standing(**policy: Any) -> Standing:
+    policy.setdefault("barge_in", BargeIn(mode="immediate"))
     return Standing(Policy(instructions="Be kind.", turn_detection=TurnDetection(), **policy))
 
 

@@ -1,7 +1,8 @@
 """The conversation: events in, effects out. No I/O, no clock, no logging, no randomness.
 
-Owns the state (`states.py` is its law) and the life of a conversation: link, timers, end of a file. What is said is
-`dialogue.py`'s, what people ask is `desk.py`'s, what holds until changed is `standing.py`'s.
+Owns the state (`states.py` is its law) and the life of a conversation: link, sleep, timers, end of a file. What the
+visitor does is `visitor.py`'s, what is said `dialogue.py`'s, what people ask `desk.py`'s, what holds until changed
+`standing.py`'s.
 """
 
 from __future__ import annotations
@@ -13,22 +14,26 @@ from typing import Any, ClassVar
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation import news
 from voicebotd.conversation.desk import Desk
 from voicebotd.conversation.dialogue import Dialogue
+from voicebotd.conversation.floor import SOON_S, TIMERS, Floor
 from voicebotd.conversation.ids import Ids
+from voicebotd.conversation.listening import Listening
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
 from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.conversation.standing import Standing, describe
-from voicebotd.conversation.states import TABLE, Handled, Late, Refused, State
+from voicebotd.conversation.states import DOZED, TABLE, Handled, Late, Refused, State
 from voicebotd.conversation.timers import Timers
+from voicebotd.conversation.visitor import Visitor
 
 ANSWER = "answer"
 QUIET = "quiet"
 TALK = "talk"
-SPEECH = "speech"
 SIGNS = "signs"
+IDLE = "idle"
 
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
@@ -50,18 +55,23 @@ class Conversation:
         self._ids = Ids()
         self._standing = Standing(policy)
         self._desk = Desk(self._ids, self._standing, deliver_within_s=policy.confirm_within_s)
-        self._dialogue = Dialogue("", self._ids)
+        self._converse(Dialogue("", self._ids))
         self._record: ConversationRecord | None = None
         self._opening: cmd.StartConversation | None = None
         self._ready = False
-        self._started_at_s = self._now_s = self._sign_at_s = 0.0
+        self._started_at_s = self._now_s = self._sign_at_s = self._stirred_at_s = 0.0
         self._tokens = 0
         self._trouble = ""
         self._input_ended = False
         self._timers = Timers()
-        self._microphone_open = False
-        self._input_held = policy.hold_input != "never"
+        self._listening = Listening(policy, self._standing)
         self.state = State.OFF
+
+    def _converse(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        longest_s = self._policy.longest_speech_s
+        self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)
+        self._visitor = Visitor(self._ids, self._standing, dialogue, self._floor)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -92,21 +102,24 @@ class Conversation:
             return []
         if isinstance(cell, Refused):
             assert isinstance(event, cmd.Command)
-            refusal = fx.Refuse(
-                request_id=event.request_id,
-                kind=cell.kind,
-                message=cell.message,
-                hint=cell.hint,
-                retryable=cell.retryable,
-            )
-            return [refusal]
+            return [news.refused(event, cell)]
         self._now_s = now_s
+        return self._dispatch(event) + self._settle(cell)
+
+    def _dispatch(self, event: ev.Event) -> list[fx.Effect]:
         kind = type(event)
         if kind in Dialogue.SIGNS:
-            self._sign_at_s = now_s
-        said = kind in Dialogue.HANDLES
-        effects = self._dialogue.handle(event) if said else self._HANDLERS[kind](self, event)
-        return effects + self._settle(cell)
+            self._sign_at_s = self._now_s
+        if isinstance(event, cmd.Command | ev.VoiceStarted | ev.VoiceStopped):
+            self._stirred_at_s = self._now_s
+        if not self._ready and self._listening.stir(event, self._now_s):
+            refused = [news.refused(event, DOZED)] if isinstance(event, cmd.Command) else []
+            return [*refused, fx.OpenLink()]
+        if kind in Dialogue.HANDLES:
+            return self._dialogue.handle(event)
+        if kind in Visitor.HANDLES:
+            return self._visitor.handle(event, self._now_s)
+        return self._HANDLERS[kind](self, event)
 
     # The life of a conversation.
 
@@ -117,7 +130,7 @@ class Conversation:
             source="file" if self._policy.source == "file" else "microphone",
         )
         hurried = self._policy.hold_input == "while_answering"
-        self._dialogue = Dialogue(event.conversation_id, self._ids, whole_pieces=hurried)
+        self._converse(Dialogue(event.conversation_id, self._ids, whole_pieces=hurried))
         self._opening, self._started_at_s, self._tokens = event, self._now_s, 0
         self._standing.for_this_conversation = event.instructions or ""
         update = fx.UpdateSession(
@@ -146,6 +159,7 @@ class Conversation:
         ]
         self._record = None
         self._input_ended = False
+        self._listening.end()
         self._standing.for_this_conversation = ""
         return effects
 
@@ -155,8 +169,8 @@ class Conversation:
         self._ready = True
         self._standing.confirmed = event.session
         self._record = replace(self._record, model=event.model)
-        told = fx.Publish(topic="link", data={"state": "ready", "session_id": event.session_id, "model": event.model})
-        effects += [fx.Record(record=self._record), told]
+        effects += [fx.Record(record=self._record), news.link_ready(event)]
+        effects += self._listening.tell_what_was_heard(self._visitor, self._now_s)
         opening, self._opening = self._opening, None
         if opening is not None and self._assistant_opens(opening):
             greeting = opening.greeting or self._policy.greeting
@@ -170,14 +184,7 @@ class Conversation:
         return (opening.speaks_first or self._policy.speaks_first) == "assistant"
 
     def _link_lost(self, event: ev.LinkLost) -> list[fx.Effect]:
-        data = {
-            "state": "refused" if event.fatal else "lost",
-            "reason": event.reason,
-            "code": event.code,
-            "hint": event.hint,
-            "retry_in_s": event.retry_in_s,
-        }
-        effects: list[fx.Effect] = [fx.Publish(topic="link", data=data)]
+        effects = [news.link_lost(event)]
         effects += self._lose_session("link.unavailable", f"the link was lost: {event.reason}")
         if self._policy.source == "file":
             effects += self._end(f"link lost: {event.reason}")
@@ -185,12 +192,24 @@ class Conversation:
 
     def _lose_session(self, kind: str, message: str) -> list[fx.Effect]:
         self._ready = False
-        return [*self._standing.lost(), *self._desk.lost(), *self._dialogue.lost(kind, message)]
+        self._visitor.lost()
+        return [
+            *self._floor.lost(),
+            *self._standing.lost(),
+            *self._desk.lost(),
+            *self._dialogue.lost(kind, message),
+        ]
+
+    def _fall_asleep(self) -> list[fx.Effect]:
+        """Nobody spoke for long: a session costs money, and a new one takes no longer than a breath."""
+        self._listening.fall_asleep()
+        lost = self._lose_session("link.unavailable", "nobody spoke, so the session was closed")
+        return [*lost, fx.CloseLink(), fx.Publish(topic="link", data={"state": "idle"})]
 
     def _session_updated(self, event: ev.SessionUpdated) -> list[fx.Effect]:
         """A change of turn detection in mid-speech begins the service's detection anew: no end of that speech comes."""
         anew = self._standing.awaits_turn_detection and not self._desk.talking
-        over = self._dialogue.end_of_speech(service_answers=False) if anew else []
+        over = self._floor.detection_anew() if anew else []
         return [*self._standing.updated(event.session), *over]
 
     def _server_error(self, event: ev.ServerError) -> list[fx.Effect]:
@@ -200,7 +219,7 @@ class Conversation:
                 return effects
         if event.code in BENIGN:
             return []
-        return [fx.Publish(topic="error", data={"code": event.code, "message": event.message, "param": event.param})]
+        return [news.service_error(event)]
 
     def _response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
         effects = self._dialogue.response_done(event)
@@ -210,9 +229,7 @@ class Conversation:
             self._trouble = ""
         if event.usage is not None:
             self._tokens += event.usage.total
-            totals = {"tokens": event.usage.total, "conversation_tokens": self._tokens}
-            data = {"response_id": event.response_id, **asdict(event.usage), **totals}
-            effects.append(fx.Publish(topic="usage", data=data))
+            effects.append(news.usage(event.response_id, event.usage, self._tokens))
         return effects
 
     def _input_end(self, _: ev.AudioInputEnded) -> list[fx.Effect]:
@@ -223,7 +240,9 @@ class Conversation:
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
 
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
-        if event.name in (ANSWER, QUIET, TALK, SPEECH, SIGNS):
+        if event.name in TIMERS:
+            return self._floor.fired(event.name, self._now_s)
+        if event.name in (ANSWER, QUIET, TALK, SIGNS, IDLE):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
@@ -234,13 +253,13 @@ class Conversation:
             return self._end("the input ended")
         if name == TALK:
             return self._desk.let_go(self._dialogue, self._now_s)
-        if name == SPEECH:
-            return self._dialogue.end_of_speech(service_answers=False)
+        if name == IDLE:
+            early = self._now_s - self._stirred_at_s < (self._policy.idle_hangup_s or 0.0) - SOON_S
+            return [] if early else self._fall_asleep()  # early: somebody stirred, and the timer is set anew
         if name == SIGNS and self._now_s - self._sign_at_s < self._policy.signs_within_s:
             return []  # something came meanwhile: the timer is set anew
-        self._trouble = "the service did not answer in time"
-        told = fx.Publish(topic="error", data={"code": "no_answer", "message": "the service did not answer in time"})
-        return [told, *(self._dialogue.give_up() if name == SIGNS else self._dialogue.responses.give_up())]
+        self._trouble = news.ANSWER_IS_MISSING
+        return [news.no_answer(), *(self._dialogue.give_up() if name == SIGNS else self._dialogue.responses.give_up())]
 
     # After every event.
 
@@ -248,8 +267,8 @@ class Conversation:
         if self._record is None:
             return State.OFF
         if not self._ready:
-            return State.CONNECTING
-        if self._dialogue.visitor_speaks:
+            return State.DOZING if self._listening.dozing else State.CONNECTING
+        if self._floor.visitors:
             return State.HEARING
         if self._dialogue.sounding:
             return State.SPEAKING
@@ -257,64 +276,37 @@ class Conversation:
 
     def _settle(self, cell: Handled) -> list[fx.Effect]:
         """Follow the state: tell it, and set the microphone, the timers and the file's pace by it."""
+        effects = self._floor.settle()
         before, self.state = self.state, self._derive()
         assert self.state in cell.then, f"{before} may not become {self.state}"
-        effects: list[fx.Effect] = []
         if self.state is not before:
+            self._stirred_at_s = self._now_s
             conversation_id = self._record.conversation_id if self._record else None
             data = {"state": str(self.state), "before": str(before), "conversation_id": conversation_id}
             effects.append(fx.Publish(topic="state", data=data))
-        return effects + self._gate_input() + self._keep_timers()
-
-    def _gate_input(self) -> list[fx.Effect]:
-        effects: list[fx.Effect] = []
-        microphone = self._ready and (self._desk.talking or self._standing.turn_detection.type != "none")
-        if self._policy.source == "file":
-            microphone = self._ready
-        if microphone != self._microphone_open:
-            self._microphone_open = microphone
-            effects.append(fx.OpenMicrophone(open=microphone))
-        unheard = self._policy.hold_input != "never" and self.state in (State.OFF, State.CONNECTING)
-        answering = self.state in (State.THINKING, State.SPEAKING)
-        hold = unheard or (self._policy.hold_input == "while_answering" and answering)
-        if hold != self._input_held:
-            self._input_held = hold
-            effects.append(fx.HoldInput(hold=hold))
-        return effects
+        heard = self._listening.keep(
+            self.state, self._floor, ready=self._ready, talking=self._desk.talking, now_s=self._now_s
+        )
+        return effects + heard + self._keep_timers()
 
     def _keep_timers(self) -> list[fx.Effect]:
         silence_s = self._standing.turn_detection.silence_duration_ms / 1000
-        quiet = self._input_ended and self.state is State.LISTENING
-        speaking = self._dialogue.visitor_speaks and not self._desk.talking
+        quiet = self._input_ended and self.state in (State.LISTENING, State.DOZING)
+        hangup_s = self._policy.idle_hangup_s
+        idle = hangup_s is not None and self.state is State.LISTENING and self._policy.source != "file"
+        idle_s = max(0.0, (hangup_s or 0.0) - (self._now_s - self._stirred_at_s))
         active = self._ready and self._dialogue.responses.active is not None
         due = self._ready and self._dialogue.responses.awaited
         return [
             *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
             *self._timers.keep(SIGNS, wanted=active, delay_s=self._policy.signs_within_s),
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
-            *self._timers.keep(SPEECH, wanted=speaking, delay_s=self._policy.longest_speech_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
+            *self._timers.keep(IDLE, wanted=idle, delay_s=idle_s),
+            *self._floor.keep_timers(self._now_s),
         ]
 
     # Which event goes where.
-
-    def _speech_started(self, event: ev.SpeechStarted) -> list[fx.Effect]:
-        detection = self._standing.session_turn_detection()
-        return self._dialogue.speech_started(
-            event, self._policy.barge_in.mode, service_interrupts=detection.interrupt_response
-        )
-
-    def _speech_stopped(self, event: ev.SpeechStopped) -> list[fx.Effect]:
-        if self._desk.talking:
-            return []  # on its way when the key went down and the service's own detection was switched off
-        return self._dialogue.speech_stopped(event, service_answers=self._standing.turn_detection.create_response)
-
-    def _audio_lost(self, event: ev.AudioLost) -> list[fx.Effect]:
-        return [fx.Publish(topic="device", data={"state": "lost", "reason": event.reason, "hint": event.hint})]
-
-    def _audio_ready(self, event: ev.AudioReady) -> list[fx.Effect]:
-        data = {"state": "ready", "input": event.input_name, "output": event.output_name}
-        return [fx.Publish(topic="device", data=data)]
 
     def _set_instructions(self, event: cmd.SetInstructions) -> list[fx.Effect]:
         return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
@@ -322,34 +314,35 @@ class Conversation:
     def _send_message(self, event: cmd.SendMessage) -> list[fx.Effect]:
         return self._desk.send_message(event, self._dialogue)
 
+    def _talk_begin(self, event: cmd.TalkBegin) -> list[fx.Effect]:
+        again = self._floor.hear_again()  # before the service's detection is switched off
+        return [*again, *self._desk.talk_begin(event, self._dialogue, self._now_s), *self._floor.lost()]
+
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[fx.Effect]]]] = {
         ev.LinkReady: _link_ready,
         ev.LinkLost: _link_lost,
         ev.SessionUpdated: _session_updated,
-        ev.SpeechStarted: _speech_started,
-        ev.SpeechStopped: _speech_stopped,
-        ev.ItemAdded: lambda self, event: self._desk.delivered(event),
+        ev.ItemAdded: lambda self, event: [*self._desk.delivered(event), *self._visitor.item_added(event.item_id)],
         ev.ItemTruncated: lambda _self, _event: [],
         ev.ItemDeleted: lambda _self, _event: [],
         ev.ResponseDone: _response_done,
         ev.ServerError: _server_error,
         ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._ready),
-        ev.VoiceStarted: lambda _self, _event: [],
-        ev.VoiceStopped: lambda _self, _event: [],
-        ev.LocalTurnStarted: lambda _self, _event: [],
-        ev.LocalTurnStopped: lambda _self, _event: [],
-        ev.AudioLost: _audio_lost,
-        ev.AudioReady: _audio_ready,
+        ev.AudioLost: lambda _self, event: [news.device_lost(event)],
+        ev.AudioReady: lambda _self, event: [news.device_ready(event)],
         ev.AudioInputEnded: _input_end,
         ev.TimerFired: _timer,
         cmd.StartConversation: _start,
         cmd.StopConversation: _stop,
         cmd.SendMessage: _send_message,
         cmd.RequestResponse: lambda self, event: self._desk.request_response(event, self._dialogue),
-        cmd.InterruptResponse: lambda self, event: self._desk.interrupt(event, self._dialogue),
+        cmd.InterruptResponse: lambda self, event: [
+            *self._desk.interrupt(event, self._dialogue),
+            *self._floor.stopped(),
+        ],
         cmd.SetInstructions: _set_instructions,
         cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
-        cmd.SetBargeIn: lambda self, event: self._standing.set_barge_in(event),
-        cmd.TalkBegin: lambda self, event: self._desk.talk_begin(event, self._dialogue, self._now_s),
+        cmd.SetBargeIn: lambda self, event: self._desk.set_barge_in(event, ready=self._ready),
+        cmd.TalkBegin: _talk_begin,
         cmd.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
     }

@@ -147,12 +147,14 @@ class Desk:
     def set_turn_detection(self, command: cmd.SetTurnDetection, *, ready: bool) -> list[fx.Effect]:
         """Turn detection is off while somebody holds the talk button, so it cannot be changed then."""
         if self.talking:
-            message = "turn detection cannot be changed during push to talk"
-            hint = "voicebotctl call talk.end ends it"
-            return [
-                fx.Refuse(request_id=command.request_id, kind="talk.active", message=message, hint=hint, retryable=True)
-            ]
+            return [_talking(command, "turn detection")]
         return self._standing.set_turn_detection(command, self._ids.event(), ready=ready)
+
+    def set_barge_in(self, command: cmd.SetBargeIn, *, ready: bool) -> list[fx.Effect]:
+        """The service's part of it is a part of turn detection."""
+        if self.talking:
+            return [_talking(command, "how the visitor may interrupt")]
+        return self._standing.set_barge_in(command, self._ids.event(), ready=ready)
 
     def lost(self) -> list[fx.Effect]:
         """The session is gone, and with it the messages under way and what was said into the button."""
@@ -170,3 +172,8 @@ class Desk:
         del self._deliveries[delivery.item_id]
         refusal = fx.Refuse(request_id=delivery.request_id, kind=kind, message=message, retryable=True)
         return [fx.CancelTimer(name=delivery.timer), refusal]
+
+
+def _talking(command: cmd.Command, what: str) -> fx.Effect:
+    message, hint = f"{what} cannot be changed during push to talk", "voicebotctl call talk.end ends it"
+    return fx.Refuse(request_id=command.request_id, kind="talk.active", message=message, hint=hint, retryable=True)

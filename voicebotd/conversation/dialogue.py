@@ -1,7 +1,7 @@
 """One conversation's give and take: what is said, what sounds, and what an interruption does to it.
 
-Composes the sequencer, the ledger, the turns and the tool round; the rule of interruption itself is `barge_in.py`'s.
-Knows no states and no people's commands.
+Composes the sequencer, the ledger, the turns and the tool round. What the visitor does is `visitor.py`'s, the rule of
+interruption `barge_in.py`'s. Knows no states and no people's commands.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Cut:
 
 
 class Dialogue:
-    """Events in, effects out, for what is said. `service_answers`: turn detection creates responses by itself."""
+    """Events in, effects out, for what is said."""
 
     def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
         self._ids = ids
@@ -39,7 +39,8 @@ class Dialogue:
         self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
         self.visitor_speaks = False
-        self._speech_began_ms = 0
+        self.owes_outputs = False
+        """Functions were answered while the visitor spoke: if that was no turn, the model is to go on with them."""
 
     @property
     def sounding(self) -> bool:
@@ -47,48 +48,17 @@ class Dialogue:
 
     @property
     def thinking(self) -> bool:
-        return self.responses.busy or self.ledger.unfinished
+        return self.responses.busy or self.responses.waiting or self.ledger.unfinished
 
-    # What the visitor does.
-
-    def speech_started(
-        self, event: ev.SpeechStarted, mode: ev.BargeInMode, *, service_interrupts: bool
-    ) -> list[fx.Effect]:
-        self.visitor_speaks = True
-        self._speech_began_ms = event.audio_start_ms
-        self.responses.hold()
-        told = fx.Publish(topic="turn", data={"event": "speech_started", "item_id": event.item_id})
-        generating = self.responses.active is not None
-        plan = barge_in.speech_began(mode, generating=generating, service_interrupts=service_interrupts)
-        return [*self.interrupt(plan), told, *self.turns.visitor_began(event.item_id)]
-
-    def speech_stopped(self, event: ev.SpeechStopped, *, service_answers: bool) -> list[fx.Effect]:
-        told = fx.Publish(topic="turn", data={"event": "speech_stopped", "item_id": event.item_id})
-        length = self.turns.visitor_spoke(event.item_id, max(0, event.audio_end_ms - self._speech_began_ms))
-        return [told, *length, *self.end_of_speech(service_answers=service_answers)]
+    @property
+    def in_play(self) -> bool:
+        """Whether there is a reply that one could talk over: it sounds, or is still to sound."""
+        return self.ledger.unfinished or self.responses.wanted or self.owes_outputs
 
     def end_of_speech(self, *, service_answers: bool) -> list[fx.Effect]:
+        """The visitor is silent; `service_answers`: turn detection creates the response by itself."""
         self.visitor_speaks = False
         return self.responses.release(service_answers=service_answers)
-
-    def committed(self, event: ev.InputCommitted) -> list[fx.Effect]:
-        told = fx.Publish(topic="turn", data={"event": "committed", "item_id": event.item_id})
-        return [told, *self.turns.visitor_began(event.item_id)]
-
-    def timed_out(self, event: ev.InputTimedOut) -> list[fx.Effect]:
-        self.responses.expect()
-        return [fx.Publish(topic="turn", data={"event": "idle_timeout", "item_id": event.item_id})]
-
-    def transcript(self, event: ev.UserTranscriptDelta) -> list[fx.Effect]:
-        data = {"item_id": event.item_id, "role": "user", "delta": event.delta, "final": False}
-        return [fx.Publish(topic="transcript", data=data)]
-
-    def transcribed(self, event: ev.UserTranscriptDone) -> list[fx.Effect]:
-        return self.turns.visitor_said(event.item_id, event.transcript)
-
-    def transcript_failed(self, event: ev.UserTranscriptFailed) -> list[fx.Effect]:
-        told = fx.Publish(topic="error", data={"code": "transcription_failed", "message": event.message})
-        return [told, *self.turns.visitor_unintelligible(event.item_id)]
 
     # What the model does.
 
@@ -154,9 +124,13 @@ class Dialogue:
             data = {"event": "answered", "name": answer.name, "call_id": answer.call_id, "output": answer.output}
             effects.append(fx.Publish(topic="tool", data=data))
         # A visitor who speaks now gets a response anyway, and the outputs are in it.
-        if done.respond and not self.visitor_speaks:
-            effects += self.responses.submit(Request(event_id=self._ids.event()))
-        return effects
+        self.owes_outputs = self.owes_outputs or done.respond
+        return effects + ([] if self.visitor_speaks else self.settle_outputs())
+
+    def settle_outputs(self) -> list[fx.Effect]:
+        """Have the model go on with the outputs that it is owed, if any."""
+        owed, self.owes_outputs = self.owes_outputs, False
+        return self.responses.submit(Request(event_id=self._ids.event())) if owed else []
 
     # What sounds.
 
@@ -189,6 +163,7 @@ class Dialogue:
             nothing = {"heard_ms": 0, "item_id": None}
             return [] if reply_to is None else [fx.Reply(request_id=reply_to, result=nothing)]
         self._cuts[token] = Cut(reply_to=reply_to)
+        self.responses.cut_began()
         return [fx.Flush(token=token)]
 
     def flushed(self, event: ev.PlayoutFlushed, *, connected: bool) -> list[fx.Effect]:
@@ -204,7 +179,9 @@ class Dialogue:
         told = _what_was_heard(mending.truncate, pieces)
         if cut is not None and cut.reply_to is not None:
             effects.append(fx.Reply(request_id=cut.reply_to, result=told))
-        return [*effects, fx.Publish(topic="response", data={"event": "interrupted", **told})] if pieces else effects
+        if pieces:
+            effects.append(fx.Publish(topic="response", data={"event": "interrupted", **told}))
+        return effects if self._cuts else [*effects, *self.responses.cut_ended()]
 
     def _mend(self, mending: barge_in.Mending) -> list[fx.Effect]:
         effects: list[fx.Effect] = []
@@ -246,7 +223,7 @@ class Dialogue:
 
     def lost(self, kind: str, message: str) -> list[fx.Effect]:
         """The session is gone. What was received is still played to its end."""
-        self.visitor_speaks = False
+        self.visitor_speaks = self.owes_outputs = False
         self._tools.forget()
         self._spoken.clear()
         return [*self._complete_active(), *self.responses.forget(kind, message)]
@@ -256,11 +233,6 @@ class Dialogue:
         return self._HANDLERS[type(event)](self, event)
 
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Dialogue, Any], list[fx.Effect]]]] = {
-        ev.InputCommitted: committed,
-        ev.InputTimedOut: timed_out,
-        ev.UserTranscriptDelta: transcript,
-        ev.UserTranscriptDone: transcribed,
-        ev.UserTranscriptFailed: transcript_failed,
         ev.ResponseCreated: response_created,
         ev.OutputItemAdded: item_added,
         ev.AudioDelta: audio,

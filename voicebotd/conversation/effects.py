@@ -95,6 +95,13 @@ class ClearInput(ToService):
     pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendAudio(ToService):
+    """What was heard before. Unlike the microphone's live audio it comes all at once, and none of it may be dropped."""
+
+    pcm: bytes
+
+
 # To the audio.
 
 

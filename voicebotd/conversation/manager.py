@@ -19,9 +19,15 @@ from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError
+from voicebotd.conversation.events import BYTES_PER_MS
+from voicebotd.conversation.preroll import PreRoll
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
 from voicebotd.conversation.snapshot import Snapshot
+from voicebotd.conversation.states import State
 from voicebotd.errors import CommandRefusedError
+
+PREROLL_BYTES = 500 * BYTES_PER_MS
+"""Of what is sent at once of the time before: servers refuse messages of a megabyte, and the link keeps 256 of them."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +77,7 @@ class ConversationManager:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._request_id = 0
         self._microphone_open = False
+        self._preroll = PreRoll()
         self._link_wanted = self._close_first = False
         self._link_wish_changed = asyncio.Event()
         self._stamps = Stamps()
@@ -92,6 +99,10 @@ class ConversationManager:
         """The microphone delivered this (24 kHz, s16le, mono)."""
         if self._microphone_open:
             self._link.send_audio(pcm)
+        elif self._core.state is State.OFF:
+            self._preroll.forget()
+        else:
+            self._preroll.keep(pcm)
 
     async def command(self, make: Callable[[int], cmd.Command]) -> dict[str, Any]:
         """Hand a command to the core and await its answer; `make` gets the request id.
@@ -161,7 +172,7 @@ class ConversationManager:
             case fx.HoldInput():
                 self._audio.hold_input(effect.hold)
             case fx.OpenMicrophone():
-                self._microphone_open = effect.open
+                self._open_microphone(effect)
             case fx.ToService() | fx.UpdateSession():
                 self._link.send(effect)
             case fx.OpenLink() | fx.CloseLink():
@@ -184,6 +195,13 @@ class ConversationManager:
                 self._answer(effect.request_id, refusal)
             case _:
                 raise AssertionError(f"no way to perform {type(effect).__name__}")
+
+    def _open_microphone(self, effect: fx.OpenMicrophone) -> None:
+        """What was heard while it was closed, and is wanted, goes before what is heard from now on."""
+        self._microphone_open = effect.open
+        kept = self._preroll.take(effect.preroll_ms)
+        for start in range(0, len(kept), PREROLL_BYTES):
+            self._link.send(fx.AppendAudio(event_id="", pcm=kept[start : start + PREROLL_BYTES]))
 
     def _set_timer(self, effect: fx.SetTimer) -> None:
         if (timer := self._timers.pop(effect.name, None)) is not None:

@@ -56,18 +56,43 @@ class Responses:
         self._requested: Request | None = None
         self._requested_is_unwanted = False
         self._due_is_unwanted = False
+        self._otherwise: Request | None = None
+        """What to create if the answer that is due by the service itself does not come."""
         self._key_is_held = False
         self._cancelling: str | None = None
         self._answering: Request | None = None
         """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
         self._held = False
+        self._cutting = False
         self.active: str | None = None
         self.due = False
 
     @property
     def busy(self) -> bool:
         return self.due or self.active is not None or self._requested is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a response is to be created as soon as the present one, or a cut, is over."""
+        return bool(self._queue) and not self._held
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an answer that somebody still wants is waiting, due or being made."""
+        due = self.due and not self._due_is_unwanted
+        requested = self._requested is not None and not self._requested_is_unwanted
+        return bool(self._queue) or due or requested or self.generating
+
+    @property
+    def generating(self) -> bool:
+        """Whether a response is being made that nobody has discarded."""
+        return self.active is not None and self.active not in self._discarded
+
+    @property
+    def key_is_held(self) -> bool:
+        """Whether the visitor speaks by the talk key."""
+        return self._key_is_held
 
     @property
     def awaited(self) -> bool:
@@ -85,6 +110,11 @@ class Responses:
         self._queue.append(request)
         return self._advance()
 
+    def answer(self, request: Request) -> list[Effect]:
+        """A turn is over: have it answered. The same answer serves whatever else waits and has no one to tell."""
+        self._queue = deque(waiting for waiting in self._queue if waiting.reply_to is not None)
+        return self.submit(request)
+
     def hold(self, *, by_key: bool = False) -> None:
         """The visitor speaks: create nothing until `release`. By the talk key: let nobody else create one either."""
         self._held = True
@@ -96,9 +126,18 @@ class Responses:
         self._expect(service_answers)
         return self._advance()
 
-    def expect(self) -> None:
-        """The service announced that it answers by itself."""
+    def cut_began(self) -> None:
+        """The reply is being cut: create nothing before the service knows how much of it was heard."""
+        self._cutting = True
+
+    def cut_ended(self) -> list[Effect]:
+        self._cutting = False
+        return self._advance()
+
+    def expect(self, otherwise: Request | None = None) -> None:
+        """The service announced that it answers by itself; `otherwise` is created if it does not in time."""
         self._expect(True)
+        self._otherwise = otherwise
 
     def _expect(self, answers: bool) -> None:
         if answers:
@@ -114,6 +153,7 @@ class Responses:
         self.active, self._answering = event.response_id, None
         if request is None or not ours:
             unwanted = self._due_is_unwanted or self._key_is_held
+            self._otherwise = None
             self.due = self._due_is_unwanted = False
             return effects + (self.discard(event_id=f"{event.response_id}-unwanted", cancel=True) if unwanted else [])
         self._requested = None
@@ -129,7 +169,7 @@ class Responses:
     def done(self, event: ResponseDone, text: str) -> list[Effect]:
         """A response is over: answer who waited for it, create the next."""
         if self.active is None:
-            self.due = False
+            self.due, self._otherwise = False, None
         elif event.response_id != self.active:
             return []
         self.active = self._cancelling = None
@@ -160,6 +200,7 @@ class Responses:
         """Nothing more of the present response is wanted; `cancel` tells the service so."""
         self._requested_is_unwanted = self._requested is not None
         self._due_is_unwanted = self.due
+        self._otherwise = None
         if self.active is None:
             return []
         if self.active not in self._discarded:
@@ -173,6 +214,9 @@ class Responses:
         """`response.created` did not come in time: go on without."""
         self.due = self._due_is_unwanted = self._requested_is_unwanted = False
         request, self._requested = self._requested, None
+        otherwise, self._otherwise = self._otherwise, None
+        if otherwise is not None:
+            self._queue.append(otherwise)
         return _refuse(request, "link.unavailable", "the service did not answer in time") + self._advance()
 
     def give_up_active(self) -> list[Effect]:
@@ -187,8 +231,9 @@ class Responses:
         if self.active is not None:
             self._discarded.append(self.active)
         self._queue.clear()
-        self._answering = self._requested = self.active = self._cancelling = None
+        self._answering = self._requested = self.active = self._cancelling = self._otherwise = None
         self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
+        self._cutting = False
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
 
     def drop_queue(self, kind: str, message: str) -> list[Effect]:
@@ -198,7 +243,7 @@ class Responses:
         return [effect for request in waiting for effect in _refuse(request, kind, message)]
 
     def _advance(self) -> list[Effect]:
-        if self._held or self.busy or not self._queue:
+        if self._held or self._cutting or self.busy or not self._queue:
             return []
         request = self._requested = self._queue.popleft()
         return [

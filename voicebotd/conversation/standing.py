@@ -33,6 +33,10 @@ Runtime = tuple[str, Literal["append", "replace"]] | None
 """Standing runtime instructions and how they meet the configured ones."""
 
 
+Part = Literal["instructions", "turn_detection", "barge_in"]
+"""What people change of it, one at a time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What we want of the session."""
@@ -51,6 +55,7 @@ class Change:
     update: UpdateSession
     before: Wanted
     after: Wanted
+    part: Part
     request_id: int | None = None
     requested: dict[str, Any] = field(default_factory=dict)
 
@@ -71,6 +76,7 @@ class Standing:
         self.wanted = Wanted(
             turn_detection=policy.turn_detection, barge_in=policy.barge_in, configured=policy.instructions
         )
+        self._hands_off = False
         self.for_this_conversation = ""
         self.confirmed: SessionView | None = None
 
@@ -81,6 +87,30 @@ class Standing:
     @property
     def barge_in(self) -> BargeIn:
         return self.wanted.barge_in
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the box decides by itself what a turn is: it is so wanted, and the service has ceased to."""
+        return self.wanted.turn_detection.type == "local" and self.confirmed is not None and self._detected is None
+
+    @property
+    def detection(self) -> TurnDetection:
+        """The detection by which turns begin and end now: as the service confirmed it, else as it is wanted."""
+        return self._detected or self.turn_detection
+
+    @property
+    def service_answers(self) -> bool:
+        """Whether the service creates a response at the end of a turn by itself, by its own word."""
+        return self._detected is not None and self._detected.create_response
+
+    @property
+    def service_interrupts(self) -> bool:
+        """Whether the service cancels its response at the beginning of speech by itself."""
+        return self._detected is not None and self._detected.interrupt_response
+
+    @property
+    def _detected(self) -> TurnDetection | None:
+        return None if self.confirmed is None else self.confirmed.turn_detection
 
     @property
     def awaits_turn_detection(self) -> bool:
@@ -99,7 +129,7 @@ class Standing:
     @property
     def effective_turn_detection(self) -> dict[str, Any]:
         """As the service confirmed it; as it is wanted where there is no session."""
-        if self.confirmed is None:
+        if self.confirmed is None or self.is_local:
             return describe(self.turn_detection)
         return describe(self.confirmed.turn_detection)
 
@@ -108,30 +138,46 @@ class Standing:
         return None if extra is None else f"{self.instructions}\n\n{extra}"
 
     def session_turn_detection(self, *, talking: bool = False) -> TurnDetection:
-        """What the service is to do: nothing during push to talk; no cancelling where nobody may interrupt."""
-        if talking:
+        """What the service is to do: nothing during push to talk, and nothing where the box detects turns by itself.
+
+        Where an interruption waits for certainty, the box creates and cancels responses; where nobody may interrupt,
+        nobody cancels.
+        """
+        if talking or self.turn_detection.type == "local":
             return TurnDetection(type="none")
+        if self.barge_in.mode == "confirm" or self._hands_off:
+            return replace(self.turn_detection, create_response=False, interrupt_response=False)
         if self.barge_in.mode == "off":
             return replace(self.turn_detection, interrupt_response=False)
         return self.turn_detection
 
     def set_instructions(self, command: SetInstructions, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the runtime instructions, in the running session if there is one."""
-        return self._change(command.request_id, event_id, _instructed(self.wanted, command), ready=ready)
+        after = _instructed(self.wanted, command)
+        return self._change(command.request_id, event_id, after, part="instructions", ready=ready)
 
     def set_turn_detection(self, command: SetTurnDetection, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the turn detection, in the running session if there is one."""
         after = replace(self.wanted, turn_detection=replace(self.turn_detection, **command.changes))
-        return self._change(command.request_id, event_id, after, requested=command.changes, ready=ready)
+        return self._change(
+            command.request_id, event_id, after, part="turn_detection", requested=command.changes, ready=ready
+        )
 
-    def set_barge_in(self, command: SetBargeIn) -> list[Effect]:
-        """Change how the visitor may interrupt."""
-        self.wanted = replace(self.wanted, barge_in=replace(self.barge_in, **command.changes))
-        return [Reply(request_id=command.request_id, result={"barge_in": asdict(self.barge_in), "applied": "live"})]
+    def set_barge_in(self, command: SetBargeIn, event_id: str, *, ready: bool) -> list[Effect]:
+        """Change how the visitor may interrupt. The session changes with it only where the service is to do less or
+        more than before."""
+        after = replace(self.wanted, barge_in=replace(self.barge_in, **command.changes))
+        return self._change(command.request_id, event_id, after, part="barge_in", ready=ready)
+
+    def hands_off(self, event_id: str, *, on: bool) -> list[Effect]:
+        """Have the service neither create nor cancel responses for a while, and then as it is wanted again."""
+        before, self._hands_off = self.session_turn_detection(), on
+        after = self.session_turn_detection()
+        return [] if after == before else self._send_unasked(UpdateSession(event_id=event_id, turn_detection=after))
 
     def talk(self, event_id: str, *, talking: bool) -> list[Effect]:
         """Switch the service's own turn detection off for push to talk, and back on after it."""
-        if self.turn_detection.type == "none":
+        if self.turn_detection.type in ("none", "local"):
             return []
         return self._send_unasked(
             UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection(talking=talking))
@@ -185,17 +231,33 @@ class Standing:
         return effects
 
     def _change(
-        self, request_id: int, event_id: str, after: Wanted, *, ready: bool, requested: Mapping[str, Any] | None = None
+        self,
+        request_id: int,
+        event_id: str,
+        after: Wanted,
+        *,
+        part: Part,
+        ready: bool,
+        requested: Mapping[str, Any] | None = None,
     ) -> list[Effect]:
-        """`requested`: what is asked of turn detection; None where the instructions are changed."""
+        """Change one `part` of what is wanted; `requested`: what was asked of turn detection."""
         if len(self._pending) >= self.MAX_PENDING:
             message = f"{self.MAX_PENDING} changes are under way already"
             return [Refuse(request_id=request_id, kind="rpc.overloaded", message=message, retryable=True)]
+        asked_before = self.session_turn_detection()
         before, self.wanted = self.wanted, after
-        update = self._update(event_id, turn_detection=requested is not None)
+        update = self._update(event_id, turn_detection=part != "instructions")
         change = Change(
-            update=update, before=before, after=after, request_id=request_id, requested=dict(requested or {})
+            update=update,
+            before=before,
+            after=after,
+            part=part,
+            request_id=request_id,
+            requested=dict(requested or {}),
         )
+        ours = part == "barge_in" or before.turn_detection.type == after.turn_detection.type == "local"
+        if part != "instructions" and ours and self.session_turn_detection() == asked_before:
+            return self._answer(change, "live")  # nothing that the service knows of
         if not ready:
             return [update, *self._answer(change, "next_session")]
         self._pending.append(change)
@@ -207,15 +269,17 @@ class Standing:
         return UpdateSession(event_id=event_id, instructions=self.instructions)
 
     def _send_unasked(self, update: UpdateSession) -> list[Effect]:
-        self._pending.append(Change(update=update, before=self.wanted, after=self.wanted))
+        self._pending.append(Change(update=update, before=self.wanted, after=self.wanted, part="turn_detection"))
         return [update]
 
     def _answer(self, change: Change, applied: Literal["live", "next_session"]) -> list[Effect]:
         if change.request_id is None:
             return []
-        if change.update.turn_detection is not None:
+        if change.part == "barge_in":
+            result: dict[str, Any] = {"barge_in": asdict(self.barge_in), "applied": applied}
+        elif change.part == "turn_detection":
             effective = self.effective_turn_detection
-            result: dict[str, Any] = {"requested": change.requested, "effective": effective, "applied": applied}
+            result = {"requested": change.requested, "effective": effective, "applied": applied}
         else:
             result = {"instructions": self.instructions, "applied": applied}
         return [Reply(request_id=change.request_id, result=result)]
@@ -245,6 +309,8 @@ def describe(turn_detection: TurnDetection | None) -> dict[str, Any]:
         return {"type": "none"}
     described = asdict(turn_detection)
     unused = {"eagerness"}
+    if turn_detection.type == "local":
+        unused = {"eagerness", "create_response", "interrupt_response", "idle_timeout_ms"}
     if turn_detection.type == "semantic_vad":
         unused = {"threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"}
     return {key: value for key, value in described.items() if key not in unused}

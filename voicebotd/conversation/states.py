@@ -59,7 +59,6 @@ LATE = Late()
 
 OFF, CONNECTING, LISTENING, HEARING, THINKING, SPEAKING, DOZING = State
 LIVE = frozenset({LISTENING, HEARING, THINKING, SPEAKING})
-QUIET = LIVE - {HEARING}
 
 FROM_SESSION: tuple[type[ev.Event], ...] = (
     ev.SessionUpdated,
@@ -113,6 +112,10 @@ ALREADY_RUNNING = Refused(
 NO_LINK = Refused(
     "link.unavailable", "there is no session with the service", "voicebotctl status says why", retryable=True
 )
+DOZED = Refused(
+    "link.unavailable", "the box dozed and opens a session only now", "try again in a moment", retryable=True
+)
+"""What a command is told that needs a session and finds the box dozing."""
 
 
 def _cells(kinds: tuple[type[ev.Event], ...], cell: Cell) -> dict[type[ev.Event], Cell]:
@@ -129,11 +132,10 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
     return {
         **_cells(FROM_SESSION, anywhere),
         **_cells(FROM_AUDIO, anywhere),
-        **_cells(STANDING, _to(state)),
-        cmd.SetBargeIn: anywhere,
+        **_cells(STANDING, anywhere),
+        cmd.SetInstructions: _to(state),
         ev.LinkReady: anywhere,
         ev.LinkLost: _to(CONNECTING, OFF),
-        ev.SpeechStarted: _to(HEARING),
         ev.AudioLost: _to(state),
         ev.AudioReady: _to(state),
         ev.TimerFired: Handled(LIVE | {OFF, DOZING}),
@@ -163,7 +165,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_AUDIO, _to(CONNECTING)),
         **_cells(STANDING, _to(CONNECTING)),
         **_cells(NEEDS_SESSION, NO_LINK),
-        ev.LinkReady: Handled(QUIET),
+        ev.LinkReady: Handled(LIVE),
         ev.LinkLost: _to(CONNECTING, OFF),
         cmd.StartConversation: ALREADY_RUNNING,
         cmd.InterruptResponse: _to(CONNECTING),
@@ -178,8 +180,9 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_AUDIO, _to(DOZING)),
         **_cells(STANDING, _to(DOZING)),
         **_cells(NEEDS_SESSION, _to(CONNECTING)),
-        ev.VoiceStarted: _to(CONNECTING),
-        ev.LocalTurnStarted: _to(CONNECTING),
+        ev.VoiceStarted: _to(CONNECTING, DOZING),
+        ev.LocalTurnStarted: _to(CONNECTING, DOZING),
+        ev.TimerFired: _to(DOZING, OFF),
         ev.LinkReady: LATE,
         ev.LinkLost: LATE,
         cmd.StartConversation: ALREADY_RUNNING,

@@ -10,6 +10,7 @@ import json
 from base64 import b64encode
 
 from voicebotd.conversation.effects import (
+    AppendAudio,
     CancelResponse,
     ClearInput,
     CommitInput,
@@ -28,6 +29,8 @@ def encode(effect: ToService) -> JsonObject:
 
     Raises TypeError for an effect that is not for the service.
     """
+    if isinstance(effect, AppendAudio):
+        return append_audio(effect.pcm)
     return {**_body(effect), "event_id": effect.event_id}
 
 

@@ -1,0 +1,58 @@
+"""What people are told of the box around a conversation: its link, its devices, what an answer cost. Plain sentences
+for those who subscribe; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from voicebotd.conversation import commands as cmd
+from voicebotd.conversation import effects as fx
+from voicebotd.conversation import events as ev
+from voicebotd.conversation.states import Refused
+
+ANSWER_IS_MISSING = "the service did not answer in time"
+
+
+def refused(command: cmd.Command, why: Refused) -> fx.Effect:
+    return fx.Refuse(
+        request_id=command.request_id, kind=why.kind, message=why.message, hint=why.hint, retryable=why.retryable
+    )
+
+
+def link_ready(event: ev.LinkReady) -> fx.Effect:
+    return fx.Publish(topic="link", data={"state": "ready", "session_id": event.session_id, "model": event.model})
+
+
+def link_lost(event: ev.LinkLost) -> fx.Effect:
+    data = {
+        "state": "refused" if event.fatal else "lost",
+        "reason": event.reason,
+        "code": event.code,
+        "hint": event.hint,
+        "retry_in_s": event.retry_in_s,
+    }
+    return fx.Publish(topic="link", data=data)
+
+
+def device_lost(event: ev.AudioLost) -> fx.Effect:
+    return fx.Publish(topic="device", data={"state": "lost", "reason": event.reason, "hint": event.hint})
+
+
+def device_ready(event: ev.AudioReady) -> fx.Effect:
+    data = {"state": "ready", "input": event.input_name, "output": event.output_name}
+    return fx.Publish(topic="device", data=data)
+
+
+def service_error(event: ev.ServerError) -> fx.Effect:
+    return fx.Publish(topic="error", data={"code": event.code, "message": event.message, "param": event.param})
+
+
+def no_answer() -> fx.Effect:
+    return fx.Publish(topic="error", data={"code": "no_answer", "message": ANSWER_IS_MISSING})
+
+
+def usage(response_id: str, spent: ev.Usage, conversation_tokens: int) -> fx.Effect:
+    totals: dict[str, Any] = {"tokens": spent.total, "conversation_tokens": conversation_tokens}
+    return fx.Publish(topic="usage", data={"response_id": response_id, **asdict(spent), **totals})
