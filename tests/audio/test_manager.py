@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,19 +16,25 @@ import numpy as np
 import pytest
 import soundfile
 
+import voicebotd.rehearsal
 from voicebotd.audio import selection as selection_module
 from voicebotd.audio.devices import DeviceInfo
 from voicebotd.audio.manager import AudioManager
-from voicebotd.audio.options import AudioOptions, FileOptions, Pace
+from voicebotd.audio.options import AudioOptions, FileOptions, Level, Pace
+from voicebotd.conversation.effects import TurnRule
 from voicebotd.conversation.events import (
     AudioInputEnded,
     AudioLost,
     AudioReady,
     Event,
+    LocalTurnStarted,
+    LocalTurnStopped,
     PlayoutFlushed,
     PlayoutIdle,
     PlayoutProgressed,
     PlayoutStarted,
+    VoiceStarted,
+    VoiceStopped,
 )
 from voicebotd.errors import AudioError
 
@@ -40,16 +47,22 @@ class Box:
     def __init__(self, options: AudioOptions) -> None:
         self.events: list[Event] = []
         self.captured: list[bytes] = []
+        self._when: list[tuple[int, Event]] = []
         self._changed = asyncio.Event()
         self.manager = AudioManager(options, on_event=self._event, on_capture=self._capture)
 
     def _event(self, event: Event) -> None:
         self.events.append(event)
+        self._when.append((len(self.captured), event))
         self._changed.set()
 
     def _capture(self, pcm: bytes) -> None:
         self.captured.append(pcm)
         self._changed.set()
+
+    def captured_at(self, kind: type[Event]) -> int:
+        """How many frames had come when this was said first."""
+        return next(frames for frames, event in self._when if isinstance(event, kind))
 
     async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(DEADLINE_S):
@@ -208,6 +221,147 @@ async def test_the_settings_change_while_it_runs_and_survive_a_respawn(tone: str
     assert not any(any(frame) for frame in subject.captured)
     assert (status.muted, status.volume_percent, status.echo_control) == (True, 50, "half_duplex")
     assert subject.manager.options.input_gain_db == 6.0206
+
+
+@pytest.mark.asyncio
+async def test_a_paused_reply_waits_with_its_position_and_goes_on_to_its_last_sample(tone: str, tmp_path: Path) -> None:
+    reply = np.random.default_rng(1).integers(2000, 3000, 24_000).astype("<i2")
+    recording = tmp_path / "both.wav"
+    async with box(file_options(tone, pace="real_time", record_both_sides_path=str(recording))) as subject:
+        subject.manager.play("a", 0, reply.tobytes())
+        await subject.until(lambda: heard_at_last(subject) > 6_000)
+        subject.manager.shape(gain_db=0.0, paused=True)
+        captured = len(subject.captured)
+        await subject.until(lambda: len(subject.captured) > captured + 20)
+        paused_at = heard_at_last(subject)
+        await subject.until(lambda: len(subject.captured) > captured + 50)
+        assert heard_at_last(subject) == paused_at < 24_000
+        assert not subject.count(PlayoutIdle)
+        assert subject.manager.playing
+        subject.manager.shape(gain_db=0.0, paused=False)
+        await subject.until_said(PlayoutIdle)
+        assert not subject.manager.playing
+        assert subject.manager.status.underruns == 0
+    assert heard_at_last(subject) == 24_000
+    samples, _ = soundfile.read(recording, dtype="int16")
+    far = samples[:, 1]
+    begin, end = np.flatnonzero(far)[[0, -1]]
+    gap = end + 1 - begin - 24_000
+    assert gap % 240 == 0
+    assert gap >= 2400
+    fade = 240
+    assert np.array_equal(far[begin : begin + paused_at - fade], reply[: paused_at - fade])
+    assert np.array_equal(far[begin + paused_at + gap + fade : end + 1], reply[paused_at + fade :])
+    assert not far[begin + paused_at : begin + paused_at + gap].any()
+
+
+@pytest.mark.asyncio
+async def test_a_pause_and_a_duck_outlive_the_audio_process(tone: str) -> None:
+    async with box(file_options(tone, pace="real_time")) as subject:
+        subject.manager.shape(gain_db=-6.0, paused=True)
+        subject.manager.play("a", 0, pcm(0.2))
+        await subject.until_said(AudioReady)
+        subject.kill()
+        await subject.until_said(AudioReady, 2)
+        captured = len(subject.captured)
+        await subject.until(lambda: len(subject.captured) > captured + 30)
+        assert not subject.count(PlayoutStarted)
+        subject.manager.shape(gain_db=-6.0, paused=False)
+        await subject.until_said(PlayoutIdle)
+    assert heard_at_last(subject) == 4800
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("db", [0.1, -61.0])
+async def test_a_duck_out_of_range_is_refused(tone: str, db: float) -> None:
+    with pytest.raises(AudioError, match="out of range"):
+        Box(file_options(tone)).manager.shape(gain_db=db, paused=False)
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> str:
+    """A second of a quiet room, a sentence, and five seconds of the room."""
+    clip = sorted((Path(voicebotd.rehearsal.__file__).parent / "speech").glob("*.ogg"))[0]
+    said, rate_hz = soundfile.read(clip, dtype="int16")
+    room = np.random.default_rng(1).normal(0, 3, 6 * rate_hz).astype(np.int16)
+    path = tmp_path / "spoken.wav"
+    soundfile.write(path, np.concatenate((room[:rate_hz], said, room[rate_hz:])), rate_hz)
+    return str(path)
+
+
+@pytest.mark.asyncio
+async def test_a_voice_and_a_turn_are_told_before_the_frame_that_brought_them(spoken: str) -> None:
+    async with box(file_options(spoken)) as subject:
+        subject.manager.detect(voice=True, turns=TurnRule(threshold=0.5, silence_duration_ms=500))
+        await subject.until_said(LocalTurnStopped)
+    order = [type(event) for event in subject.events if isinstance(event, VoiceStarted | LocalTurnStarted)]
+    assert order[:2] == [VoiceStarted, LocalTurnStarted]
+    (stopped, *_) = [event for event in subject.events if isinstance(event, LocalTurnStopped)]
+    said_ms = (soundfile.info(spoken).frames - 6 * 24_000) / 24
+    assert 0.4 * said_ms < stopped.speech_ms < said_ms + 100
+    told_at = subject.captured_at(LocalTurnStarted)
+    begun = np.frombuffer(b"".join(subject.captured[:told_at]), "<i2")
+    assert 100 <= told_at <= 130
+    assert np.abs(begun[24_000:]).max() > 300, "what led to it was heard before"
+
+
+@pytest.mark.asyncio
+async def test_a_turn_ends_with_the_audio_process(spoken: str) -> None:
+    async with box(file_options(spoken, pace="real_time")) as subject:
+        subject.manager.detect(voice=True, turns=TurnRule(threshold=0.5, silence_duration_ms=3000))
+        await subject.until_said(LocalTurnStarted)
+        subject.kill()
+        await subject.until_said(LocalTurnStopped)
+        assert [type(event) for event in subject.events][-3:-1] == [VoiceStopped, LocalTurnStopped]
+        assert isinstance(subject.events[-1], AudioLost)
+
+
+@pytest.mark.asyncio
+async def test_levels_come_while_they_are_wanted_and_at_most_20_a_second(spoken: str) -> None:
+    levels: list[tuple[float, Level]] = []
+    async with box(file_options(spoken)) as subject:
+        subject.manager.on_level = lambda level: levels.append((time.monotonic(), level))
+        await subject.until_said(AudioReady)
+        await subject.until(lambda: len(subject.captured) > 20)
+        assert not levels
+        subject.manager.want_levels(True)
+        await subject.until(lambda: any(level.voice is not None and level.voice > 0.5 for _, level in levels))
+        subject.manager.want_levels(False)
+        told, captured = len(levels), len(subject.captured)
+        await subject.until(lambda: len(subject.captured) > captured + 20)
+    assert len(levels) == told
+    assert max(level.input_dbfs for _, level in levels) > -40
+    assert {level.gate for _, level in levels} == {"open"}
+    assert len(levels) <= (levels[-1][0] - levels[0][0]) * 20 + 2
+
+
+@pytest.mark.asyncio
+async def test_a_measurement_hears_both_sides_and_the_service_hears_nothing(tone: str) -> None:
+    measured: list[tuple[bytes, bytes]] = []
+    async with box(file_options(tone, pace="real_time")) as subject:
+        await subject.until(lambda: subject.captured and any(subject.captured[-1]))
+        subject.manager.measure(lambda near, far: measured.append((near, far)))
+        subject.manager.play("selftest", 0, pcm(0.1))
+        await subject.until_said(PlayoutIdle)
+        assert not any(subject.captured[-1])
+        subject.manager.measure(None)
+        await subject.until(lambda: any(subject.captured[-1]))
+        told = len(measured)
+        captured = len(subject.captured)
+        await subject.until(lambda: len(subject.captured) > captured + 5)
+    assert len(measured) == told
+    near, far = (np.frombuffer(b"".join(side), "<i2") for side in zip(*measured, strict=True))
+    assert set(near.tolist()) == {1000}
+    assert np.count_nonzero(far == 500) == 2400
+
+
+@pytest.mark.asyncio
+async def test_the_state_of_echo_control_is_told(tone: str) -> None:
+    async with box(file_options(tone, echo_control="half_duplex")) as subject:
+        await subject.until_said(AudioReady)
+        status = subject.manager.status
+    assert (status.echo_control, status.echo_rung) == ("half_duplex", "half_duplex")
+    assert status.echo_why
 
 
 @pytest.mark.asyncio
