@@ -39,6 +39,7 @@ SILENT = 2
 """A microphone whose samples lie within so few units gives digital silence, or a constant, or one bit of dither."""
 _FOUND, _ALIKE = 0.4, 0.7
 _WINDOW = 240
+_SHIFT_SAMPLES = 3
 _Spectrum = npt.NDArray[np.complex128]
 
 
@@ -275,7 +276,9 @@ def _likeness(one: Signal, other: Signal) -> float:
 
     Clocks that run apart smear the two unlike, so that their peaks are not exactly the same place.
     """
-    alike = np.correlate(one, other, mode="same").max()
+    shifted = np.correlate(one, other, mode="same")
+    middle = len(one) // 2
+    alike = shifted[middle - _SHIFT_SAMPLES : middle + _SHIFT_SAMPLES + 1].max()
     return float(alike / np.sqrt(np.sum(one**2) * np.sum(other**2)))
 
 
