@@ -26,12 +26,15 @@ from turns.room import BLOCK, RATE_HZ, Acoustics, Room, Signal, to_int16
 from turns.service import Service, VirtualLink
 from voicebotd.assembly import audio_options_of, policy_of, session_of
 from voicebotd.audio import engine as engine_module
+from voicebotd.audio import pump as pump_module
 from voicebotd.audio.callback import Exchange
 from voicebotd.audio.engine import Engine
 from voicebotd.audio.manager import AudioManager
 from voicebotd.audio.protocol import Message, decode, encode
+from voicebotd.audio.pump import Pump
 from voicebotd.audio.ring import Samples
 from voicebotd.audio.sources import Latency, StreamFormat
+from voicebotd.audio.speech import SpeechDetector
 from voicebotd.config.load import LoadedConfig, load
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import Event
@@ -55,6 +58,8 @@ class Setup:
     acoustics: Acoustics
     network_ms: float = 40.0
     """One way."""
+    callback_phase: float = 0.5
+    """Of two streams: when in the microphone's period the loudspeaker's callback comes first, 0…1."""
     settings: tuple[str, ...] = ()
 
     @property
@@ -132,7 +137,11 @@ class _Process:
 
     def step(self) -> list[Message]:
         began_s = real_cpu_s()
-        with patch.object(engine_module, "make_source", lambda *_: self._source):
+        with (
+            patch.object(engine_module, "make_source", lambda *_: self._source),
+            # Silero loads on a thread, in real time; here that would be seconds.
+            patch.object(pump_module, "SpeechDetector", lambda **_: SpeechDetector(at_once=True)),
+        ):
             self._engine.step()
         self.cpu_s += real_cpu_s() - began_s
         messages = [decode(data) for data in self._from_engine]
@@ -203,6 +212,9 @@ class Box:
         self.captured: list[bytes] = []
         self._sounds: deque[tuple[int, Signal]] = deque()
         self._block = 0
+        self._play_block_s = BLOCK_S / (1 + setup.acoustics.drift_ppm * 1e-6)
+        # Of a pair the loudspeaker's callback comes anywhere between two of the microphone's.
+        self._plays_at_s = clock.now_s + (BLOCK_S if not setup.acoustics.drift_ppm else BLOCK_S * setup.callback_phase)
         self._device = _Device("pair" if setup.acoustics.drift_ppm else "duplex")
         self._process = _Process(self._device)
         speech = np.concatenate([np.frombuffer(pcm, dtype="<i2") for pcm in replies()]) / 32768
@@ -239,6 +251,13 @@ class Box:
         """The time of the first sample of `played`."""
         return self.clock.now_s - self.seconds
 
+    @property
+    def pump(self) -> Pump:
+        """The engine's, while sound is open."""
+        pump = self._process._engine._pump
+        assert pump is not None
+        return pump
+
     def _note(self, what: str, data: Any = None) -> None:
         self.happened.append(Happened(at_s=self.now_s, what=what, data=data))
 
@@ -273,14 +292,17 @@ class Box:
 
     async def step(self) -> None:
         """10 ms of the microphone's clock."""
-        self.clock.now_s += BLOCK_S
         exchange = self._device.exchange
-        for _ in range(self._room.blocks_due):
+        now_s = self.clock.now_s + BLOCK_S
+        while self._plays_at_s <= now_s:
+            self.clock.now_s = self._plays_at_s
+            self._plays_at_s += self._play_block_s
             out: Samples = np.empty(BLOCK, dtype=np.int16)
             exchange.play(out)
             self._room.play(out)
             self.played.append(out)
             self.played_at_s.append(self.now_s)
+        self.clock.now_s = now_s
         sound = to_int16(self._room.hear() + self._said())
         self._block += 1
         exchange.record(sound)

@@ -25,7 +25,7 @@ _PHASES = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acoustics:
-    """One room. `delay_ms` is the whole way, device buffers included; `erl_db` is measured from digital to digital."""
+    """One room. `delay_ms` (20 and more) is the whole way, device buffers included; `erl_db` is measured from digital to digital."""
 
     delay_ms: float
     rt60_s: float
@@ -111,28 +111,29 @@ class Convolver:
         return np.asarray(result, dtype=np.float64)
 
 
+CLOCKS_LAG_MS = 20.0
+"""How much later sound comes through `Clocks`: two blocks, so that there is always enough to interpolate between."""
+
+
 class Clocks:
-    """From the loudspeaker's clock to the microphone's: a windowed sinc of 16 taps between the samples."""
+    """From the loudspeaker's clock to the microphone's: a windowed sinc of 16 taps between the samples.
+
+    `push` when the loudspeaker's clock has moved by a block, `pull` when the microphone's has.
+    """
 
     def __init__(self, drift_ppm: float) -> None:
         self._rate = 1 + drift_ppm * 1e-6
-        self._held = np.zeros(_TAPS)
-        self._held_from = -_TAPS
-        self._read = 0.0
+        self._lag = round(CLOCKS_LAG_MS * RATE_HZ / 1000)
+        self._held = np.zeros(self._lag + _TAPS)
+        self._held_from = -self._lag - _TAPS
+        self._read = -float(self._lag)
         at = np.arange(_TAPS) - (_TAPS // 2 - 1) - (np.arange(_PHASES) / _PHASES)[:, None]
         self._table = np.sinc(at) * np.cos(np.pi * at / _TAPS) ** 2
-
-    @property
-    def blocks_due(self) -> int:
-        """How many blocks the loudspeaker's clock has to give before the microphone's next one is complete."""
-        needed = self._read + BLOCK * self._rate + _TAPS
-        return max(0, math.ceil((needed - self._held_from - len(self._held)) / BLOCK))
 
     def push(self, block: Signal) -> None:
         self._held = np.concatenate((self._held, block))
 
     def pull(self) -> Signal:
-        """The next block of the microphone's clock."""
         at = self._read + np.arange(BLOCK) * self._rate
         self._read += BLOCK * self._rate
         whole = np.floor(at).astype(int)
@@ -148,21 +149,19 @@ class Clocks:
 class Room:
     """Hears the loudspeaker and gives what of it reaches the microphone, with the microphone's own floor.
 
-    `speech`: what the loudspeaker will say, by which the echo return loss is calibrated.
+    `speech`: what the loudspeaker will say, by which the echo return loss is calibrated. With drift, the caller plays
+    blocks as the loudspeaker's clock has it.
     """
 
     def __init__(self, acoustics: Acoustics, speech: Signal) -> None:
         self._drive = acoustics.drive
-        self._echo = Convolver(calibrated(acoustics, speech))
         self._clocks = Clocks(acoustics.drift_ppm) if acoustics.drift_ppm else None
+        lag_ms = CLOCKS_LAG_MS if self._clocks else 0.0
+        response = calibrated(acoustics, speech)
+        self._echo = Convolver(response[round(lag_ms * RATE_HZ / 1000) :])
         self._played = np.zeros(BLOCK)
         self._floor = np.random.default_rng(acoustics.seed + 1)
         self._floor_factor = factor(acoustics.floor_dbfs)
-
-    @property
-    def blocks_due(self) -> int:
-        """How many blocks the loudspeaker plays during the next block of the microphone: 1, but for drift."""
-        return 1 if self._clocks is None else self._clocks.blocks_due
 
     def play(self, block: npt.NDArray[np.int16]) -> None:
         moved = loudspeaker(block / 32768, self._drive)

@@ -58,7 +58,14 @@ class Job:
             seed=self.seed,
         )
         turns = () if self.turns == "server_vad" else (f"turn_detection.type={self.turns}",)
-        setup = Setup(rung=self.rung, profile=self.profile, mode=self.mode, acoustics=acoustics, settings=turns)
+        setup = Setup(
+            rung=self.rung,
+            profile=self.profile,
+            mode=self.mode,
+            acoustics=acoustics,
+            callback_phase=float(rng.uniform(0.05, 0.95)),
+            settings=turns,
+        )
         return replace(setup, network_ms=0.0) if self.scenario == "sentences" else setup
 
 
