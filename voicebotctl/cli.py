@@ -37,6 +37,7 @@ _FILES = {
     "unmute": "audio",
     "volume": "audio",
     "devices": "audio",
+    "selftest": "selftest",
     "instruct": "instruct",
     "vad": "vad",
     "config": "config",

@@ -46,6 +46,11 @@ TABLE = {
         [("audio.select", {"input": "USB mic", "output": 2})],
         "microphone: USB mic\nloudspeaker: 2",
     ),
+    "selftest": (
+        ["selftest", "--apply"],
+        [("audio.selftest", {"apply": True})],
+        "  recommended echo control aec, volume 80 % (`voicebotctl selftest --apply` sets it)",
+    ),
     "instruct": (
         ["instruct", "Answer in French", "--replace", "--persist"],
         [("instructions.set", {"text": "Answer in French", "mode": "replace", "persist": True})],
