@@ -9,7 +9,7 @@ import pytest
 from rig import speech
 from rig.card import Ear, VirtualCard
 from rig.daemon import Daemon, MakeSettings, Settings, merged
-from rig.playing import Played, heard_bounds_ms, never_heard, played
+from rig.playing import Played, heard_bounds_ms, never_heard, played, steepest
 from rig.rehearsal import Event, Rehearsal, StartRehearsal, reply, script
 from rig.sound import RATE_HZ, Recording, last_sound
 
@@ -17,8 +17,12 @@ CONFIRM_AFTER_MS, MIN_SPEECH_MS, RESUME_DELAY_MS, DUCK_DB = 500, 1000, 800, -12.
 CONFIRM: Settings = {"barge_in": {"mode": "confirm"}}
 """All else is what the manual promises."""
 
+PROOF_MS = 200
+"""So much later is it proven that a voice has lasted: the local detector waits that long for a gap to be one."""
 REACTION_S = 0.030
 """From the service's word to the device, besides the device's own latency."""
+RAMP_S = 0.020
+"""The duck may take so long, so that it does not click."""
 TRUNCATION_MS = 20
 SLOWLY = ("--speed", "1.2")
 """The service generates hardly faster than is spoken, so that it is still at it in the middle of the reply."""
@@ -48,7 +52,7 @@ def daemon(box: Daemon) -> Daemon:
     box.rpc.call("response.interrupt")
     box.rpc.call("conversation.stop")
     box.rpc.call("conversation.start")
-    box.wait_until_linked()
+    box.wait_until_ready()
     return box
 
 
@@ -100,6 +104,11 @@ def test_a_cough_in_the_middle_of_a_reply_costs_a_pause_and_nothing_else(
     heard = played(clip, recording.samples)
     assert_ducked_and_paused(heard, recording, started.at_s, latency_s)
     (pause,) = heard.pauses
+    ramp = steepest(
+        clip, recording.samples, heard.lag, round((started.at_s - recording.start_s) * RATE_HZ), pause.began
+    )
+    print(f"the duck's steepest millisecond: {ramp:.2f}")
+    assert ramp < 0.4, "the duck clicks"
     swallowed = never_heard(clip, pause)
     paused_s = pause.shift / RATE_HZ
     print(f"paused for {paused_s * 1000:.1f} ms, {swallowed} samples swallowed")
@@ -119,15 +128,18 @@ def assert_ducked_and_paused(heard: Played, recording: Recording, started_s: flo
     before = heard.gains_db(0, round((started_s - recording.start_s) * RATE_HZ))
     assert len(before) > 10
     assert before == pytest.approx([0.0] * len(before), abs=0.5)
-    ducked_from = round((started_s + REACTION_S + latency_s - recording.start_s) * RATE_HZ)
+    ducked_from = round((started_s + REACTION_S + latency_s + RAMP_S - recording.start_s) * RATE_HZ)
     ducked = heard.gains_db(ducked_from, pause.began - RATE_HZ // 50)
     assert len(ducked) > 5
     assert ducked == pytest.approx([DUCK_DB] * len(ducked), abs=1)
+    first_ducked = next(step for step in heard.loudness if step.gain_db < DUCK_DB + 1)
+    print(f"ducked {(recording.time_of(first_ducked.recorded_at) - started_s) * 1000:.0f} ms after speech_started")
     confirmed_ms = (recording.time_of(pause.began) - started_s) * 1000
     print(f"paused {confirmed_ms:.1f} ms after speech_started")
     # The pause can seem to begin early in a gap between two words.
     assert CONFIRM_AFTER_MS - 100 <= confirmed_ms <= CONFIRM_AFTER_MS + (REACTION_S + latency_s) * 1000 + 20
-    assert min(step.coherence for step in heard.loudness) > 0.9
+    unlike = [step for step in heard.loudness if step.coherence < 0.99]
+    assert len(unlike) <= 4, unlike  # the ramp into the duck, the fades of the pause
 
 
 def test_a_sentence_over_a_reply_ends_it_and_is_answered(server: Rehearsal, daemon: Daemon, card: VirtualCard) -> None:
@@ -148,7 +160,7 @@ def test_a_sentence_over_a_reply_ends_it_and_is_answered(server: Rehearsal, daem
 
     after_ms = (truncated.at_s - started.at_s) * 1000
     print(f"truncated {after_ms:.0f} ms after speech_started")
-    assert CONFIRM_AFTER_MS < after_ms < MIN_SPEECH_MS + 150
+    assert MIN_SPEECH_MS < after_ms < MIN_SPEECH_MS + PROOF_MS + 150
     low_ms, high_ms = heard_bounds_ms(clip, old.samples)
     print(f"truncated at {truncated.event['audio_end_ms']} ms; recorded {low_ms:.1f} to {high_ms:.1f} ms")
     assert low_ms - TRUNCATION_MS <= truncated.event["audio_end_ms"] <= high_ms + TRUNCATION_MS

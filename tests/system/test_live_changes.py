@@ -22,7 +22,7 @@ import voicebotd
 
 PROFILES = Path(voicebotd.__file__).parent.parent / "config" / "profiles"
 LATE_MS = 200
-"""What a turn's end may come later (or sooner) than the silence that was asked for: chunks of 32 ms, a soft last syllable."""
+"""What a turn's end may come later (or sooner) than the silence that was asked for: 32 ms chunks, soft last words."""
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rig import speech
 from rig.card import VirtualCard
-from rig.playing import never_heard, played
+from rig.playing import never_heard, played, steepest
 from rig.sound import RATE_HZ, Samples, damaged, find, first_sound, last_sound, windows
 
 TRIES = 4
@@ -81,6 +81,7 @@ def test_the_duck_and_the_pause_of_a_reply_are_measured() -> None:
     others = reply.gains_db(RATE_HZ, RATE_HZ + DUCKED_AT) + reply.gains_db(pause.ended + RATE_HZ // 50, 10**9)
     assert others == pytest.approx([0.0] * len(others), abs=0.1)
     assert min(step.coherence for step in reply.loudness) > 0.9
+    assert steepest(clip, paused_reply(clip), RATE_HZ, RATE_HZ + DUCKED_AT - 480, RATE_HZ + DUCKED_AT + 480) > 0.5
 
 
 @pytest.mark.parametrize("skip", [-240, -100, 100, 240], ids=lambda skip: f"{skip:+} samples")

@@ -196,6 +196,11 @@ class Daemon:
         """Return when a conversation can be held."""
         self.wait_for_status(lambda status: status["link"]["state"] == "ready", 10, "ready link")
 
+    def wait_until_ready(self) -> None:
+        """Return when a conversation can be held aloud."""
+        self.wait_until_linked()
+        self.wait_for_status(lambda status: status["audio"]["state"] == "running", 5, "running audio")
+
     def ctl(self, *arguments: str, deadline_s: float = 15.0) -> subprocess.CompletedProcess[str]:
         """Run voicebotctl against this daemon; the caller judges the exit code."""
         return subprocess.run(

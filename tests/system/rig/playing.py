@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +119,23 @@ def _loudness(clip: Samples, recording: Samples, first: int, last: int, lag: int
         )
 
 
+def steepest(clip: Samples, recording: Samples, lag: int, first: int, last: int) -> float:
+    """How much the gain changes within one millisecond at most, between two samples of the recording; 1.0 is a click.
+
+    Judged where the clip is loud enough, so over neighbouring milliseconds only.
+    """
+    size = RATE_HZ // 1000
+    gains: list[tuple[int, float]] = []
+    for at in range(first - lag, last - lag - size + 1, size):
+        said = clip[at : at + size].astype(np.float64)
+        heard = recording[lag + at : lag + at + size].astype(np.float64)
+        if float(said @ said) > LOUD**2 * size:
+            gains.append((at, float(said @ heard) / float(said @ said)))
+    changes = [abs(gain - before) for (was, before), (at, gain) in pairwise(gains) if at - was == size]
+    assert changes, "nothing is loud enough here to be judged"
+    return max(changes)
+
+
 def never_heard(clip: Samples, pause: Pause) -> int:
     """How many samples of the clip a pause swallowed (negative: played twice), less what is too quiet to tell."""
     if pause.clip_resumed < pause.clip_stopped:
@@ -129,13 +147,14 @@ def never_heard(clip: Samples, pause: Pause) -> int:
 def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
     """Return where in the clip the recording fell silent: behind its last sound, before the next one of the clip.
 
-    Judged by the half second before the end (less the fade), so that a gap in the playing does not count as heard.
+    Judged by the 300 ms before the end (less the fade), so that a gap in the playing does not count as heard, and what
+    was ducked is not compared with what was not.
     """
     first, last = first_sound(recording), last_sound(recording)
     assert first is not None
     assert last is not None
     fade_began = last - 2 * FADE
-    tail = recording[max(first, fade_began - RATE_HZ // 2) : fade_began]
+    tail = recording[max(first, fade_began - 3 * RATE_HZ // 10) : fade_began]
     match = find(tail, clip)
     assert match.coherence > 0.95
     ended = match.lag + len(tail) + 2 * FADE
