@@ -48,6 +48,8 @@ class Clocks:
     ppm: float = 0.0
     jitter_ms: float = 6.0
     output_starts_s: float = 0.0
+    ahead_s: float = 0.0
+    """How much earlier than at the start the loudspeaker asks for what it plays."""
     far: TwoClocks = field(default_factory=lambda: TwoClocks(output_hz=24_000, block_ms=10))
     leads: list[float] = field(default_factory=list)
     """How much older the far end was than its near end, for each frame that was heard whole."""
@@ -75,6 +77,7 @@ class Clocks:
                 self._next_output_s = max(
                     self._next_output_s,
                     self.output_starts_s
+                    - self.ahead_s
                     + (self._played + self.lost_samples) / 24_000 / (1 + self.ppm * 1e-6)
                     + self._late_s(),
                 )
@@ -127,12 +130,13 @@ def test_clocks_that_agree_are_never_corrected() -> None:
 
 
 @pytest.mark.parametrize("starts_s", [0.0, 0.2])
-def test_a_loudspeaker_that_starts_earlier_or_later_leads_by_two_to_four_blocks(starts_s: float) -> None:
+def test_a_loudspeaker_that_starts_earlier_or_later_leads_by_one_to_four_blocks(starts_s: float) -> None:
     clocks = Clocks(output_starts_s=starts_s)
     clocks.run(2)
     clocks.holes = 0
     clocks.run(5)
-    assert 2 * FRAME - FRAME / 4 <= clocks.leads[-1] <= 4 * FRAME + FRAME / 4
+    assert FRAME <= clocks.leads[-1] <= 4 * FRAME
+    assert clocks.leads[-1] == pytest.approx(clocks.far.lead_samples, abs=FRAME / 2)
     assert clocks.holes == 0
 
 
@@ -154,6 +158,31 @@ def test_time_that_a_device_lost_is_paired_anew_once_within_two_seconds_and_coun
     clocks.run(3)
     assert clocks.far.corrections == 1
     assert clocks.leads[-1] == pytest.approx(before, abs=FRAME / 4)
+
+
+@pytest.mark.parametrize("blocks", [1, -1])
+def test_a_loudspeaker_that_asks_for_a_block_more_or_less_ahead_keeps_its_pairing(blocks: int) -> None:
+    clocks = Clocks(jitter_ms=2.0)
+    clocks.run(10)
+    lead = clocks.far.lead_samples
+    before = clocks.leads[-1]
+    clocks.ahead_s += blocks * BLOCK_S
+    clocks.run(60)
+    assert clocks.leads[-1] == pytest.approx(before, abs=FRAME / 4)
+    assert clocks.far.lead_samples - lead == pytest.approx(blocks * FRAME, abs=FRAME / 3)
+    assert clocks.far.corrections == 0
+
+
+def test_a_loudspeaker_whose_callbacks_keep_coming_late_gets_more_lead_but_never_without_end() -> None:
+    clocks = Clocks(jitter_ms=0.0)
+    clocks.run(3)
+    clocks.jitter_ms = 45.0
+    clocks.run(20)
+    torn = clocks.holes
+    assert clocks.far.corrections >= 1
+    clocks.run(20)
+    assert clocks.far.corrections <= TwoClocks.MOST_BLOCKS
+    assert clocks.holes - torn < torn / 4
 
 
 def test_a_burst_of_the_microphone_changes_nothing() -> None:

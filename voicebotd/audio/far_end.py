@@ -6,6 +6,7 @@ devices do: then the pairing is held by how far the far end is ahead, and correc
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -77,27 +78,35 @@ class OneClock:
 
 
 class TwoClocks:
-    """Two streams, paired by the time of their callbacks.
+    """Two streams, paired by count, and the count held against the time of their callbacks.
 
-    The lead is what evens out the jitter of the callbacks. It is set at the start, measured over the first second and
-    then held: what it strays is smoothed over seconds, and given back by frames that are stretched or squeezed by one
-    sample, which no echo canceller notices (AEC3 lost 0 of 42 dB at 50 ppm of plain drift, 1 at 200). Time that a
-    device really lost shows as a lead that jumped and stays so: it is paired anew at once and counted.
+    The lead evens out the jitter of the callbacks. It is set at the start and measured over the first second. Drift
+    shows as a lead that strays slowly, and is given back by frames that are stretched or squeezed by one sample, which
+    no echo canceller notices (AEC3 lost 0 of 42 dB at 50 ppm of plain drift, 1 at 200). A small step is a sound server
+    that now asks for more ahead than before (seen: one block, three seconds after the start) or a machine that got
+    busier: the echo is where it was, so the pairing stays and the new lead counts as the right one. A large step is
+    time that a device lost, and far ends that keep coming too late want more lead: both are paired anew and counted.
     """
 
     LEAD_BLOCKS = 2
+    LEAST_BLOCKS = (1.5, 3.5)
+    """What must be in wait at the worst moment of the first second: less would tear at the next, more is delay."""
+    MOST_BLOCKS = 6
+    LATE_S = 0.1
+    """So much of the far end too late, within a few seconds, is no accident."""
     SETTLING_S = 1.5
     CALIBRATION_S = 1.0
     SLOW_S = 5.0
-    FAST_S = 0.5
+    FAST_S = 0.3
     TOLERANCE_BLOCKS = 0.25
     """Strays up to here are jitter and are left alone."""
     GIVE_BACK_S = 10.0
     """How fast the rest is given back; with `SLOW_S` this is a loop with a damping of 0.7."""
     FASTEST_PPM = 500.0
     """More than twice what two bad crystals differ by."""
+    STEP_BLOCKS = 0.3
+    STEP_S = 1.0
     JUMP_BLOCKS = 1.5
-    JUMP_S = 1.0
     DRIFT_S = 120.0
     LIMIT_S = 0.5
     """More than this in wait is a stall of the microphone: its own ring holds no more either."""
@@ -109,9 +118,11 @@ class TwoClocks:
         self._missing = 0  # samples that were given as silence because they came too late, and are void
         self._for_s = 0.0
         self._sum = self._summed_s = 0.0
+        self._least = math.inf
         self._target: float | None = None
         self._slow = self._fast = 0.0
-        self._jumped_s = 0.0
+        self._stepped_s = 0.0
+        self._late_s = 0.0
         self._owed = 0.0
         self._rate = 0.0  # of the corrections, in samples a second, smoothed
         self.corrections = 0
@@ -147,29 +158,50 @@ class TwoClocks:
             self.corrections += not begins
             self._shift(counted - self.LEAD_BLOCKS * self._block_samples)
         elif self._target is None:
-            self._settle(ahead, passed_s)
+            self._settle(counted, ahead, passed_s)
         else:
-            self._hold(ahead - self._target, passed_s)
+            self._target += self._hold(ahead - self._target, passed_s)
+            self._target += self._catch_up(passed_s)
 
-    def _settle(self, ahead: float, passed_s: float) -> None:
+    def _settle(self, counted: int, ahead: float, passed_s: float) -> None:
         if self._for_s > self.SETTLING_S - self.CALIBRATION_S:
             self._sum += ahead * passed_s
             self._summed_s += passed_s
+            self._least = min(self._least, counted)
         if self._for_s >= self.SETTLING_S:
-            mean = self._sum / self._summed_s
-            least = self.LEAD_BLOCKS * self._block_samples
-            self._target = min(max(mean, least), 2 * least)
-            self._shift(round(mean - self._target))
+            low, high = (blocks * self._block_samples for blocks in self.LEAST_BLOCKS)
+            cut = round(self._least - min(max(self._least, low), high))
+            self._shift(cut)
+            self._target = self._sum / self._summed_s - cut
 
-    def _hold(self, stray: float, passed_s: float) -> None:
+    def _hold(self, stray: float, passed_s: float) -> float:
+        """Returns by how much the lead that counts as right has changed."""
         self._slow += (stray - self._slow) * min(1.0, passed_s / self.SLOW_S)
         self._fast += (stray - self._fast) * min(1.0, passed_s / self.FAST_S)
-        self._jumped_s = self._jumped_s + passed_s if abs(self._fast) > self.JUMP_BLOCKS * self._block_samples else 0.0
-        if self._jumped_s >= self.JUMP_S:
-            self._shift(round(self._fast))
-            self._slow = self._fast = self._jumped_s = 0.0
-            self.corrections += 1
+        step = self._fast - self._slow
+        self._stepped_s = self._stepped_s + passed_s if abs(step) > self.STEP_BLOCKS * self._block_samples else 0.0
         self._give_back(passed_s)
+        if self._stepped_s < self.STEP_S:
+            return 0.0
+        self._stepped_s = 0.0
+        if abs(self._fast) > self.JUMP_BLOCKS * self._block_samples:
+            self._shift(round(self._fast))
+            self._slow = self._fast = self._late_s = 0.0
+            self.corrections += 1
+            return 0.0
+        self._fast = self._slow
+        return step
+
+    def _catch_up(self, passed_s: float) -> float:
+        """Returns the lead that was added, because too much came too late."""
+        self._late_s = max(0.0, self._late_s - passed_s / 50)
+        steps = self._stepped_s > 0.0
+        if steps or self._late_s < self.LATE_S or self.lead_samples >= self.MOST_BLOCKS * self._block_samples:
+            return 0.0
+        self._late_s = 0.0
+        self._shift(-self._block_samples)
+        self.corrections += 1
+        return self._block_samples
 
     def _give_back(self, passed_s: float) -> None:
         tolerance = self.TOLERANCE_BLOCKS * self._block_samples
@@ -182,7 +214,9 @@ class TwoClocks:
     def _shift(self, samples: int) -> None:
         """Drop so many of the oldest samples, or put silence before them."""
         if samples <= 0:
-            self._fifo.put_first(_silence(-samples))
+            void = min(self._missing, -samples)
+            self._missing -= void
+            self._fifo.put_first(_silence(-samples - void))
             return
         dropped = len(self._fifo.pop(samples))
         self._missing += samples - dropped
@@ -196,6 +230,7 @@ class TwoClocks:
         late = FRAME_SAMPLES - len(frame)
         if late:
             self._missing += late
+            self._late_s += FRAME_S
             frame = np.concatenate((frame, _silence(late)))
         return frame
 
