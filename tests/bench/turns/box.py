@@ -252,6 +252,11 @@ class Box:
         return self.clock.now_s - self.seconds
 
     @property
+    def state(self) -> str:
+        """Of the conversation."""
+        return str(self.manager._core.state)
+
+    @property
     def pump(self) -> Pump:
         """The engine's, while sound is open."""
         pump = self._process._engine._pump
@@ -274,7 +279,7 @@ class Box:
         self.manager.hear(pcm)
 
     def say(self, samples: Signal, *, at_s: float | None = None) -> float:
-        """Somebody (or something) makes itself heard in the room; returns when its first sample is at the microphone."""
+        """Somebody (or something) makes itself heard in the room; returns when that begins."""
         first = self._block * BLOCK if at_s is None else round((at_s - self.began_s) * RATE_HZ)
         self._sounds.append((max(first, self._block * BLOCK), samples))
         return self.began_s + self._sounds[-1][0] / RATE_HZ

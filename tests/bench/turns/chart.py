@@ -36,7 +36,7 @@ def draw(results: Results, path: Path) -> bool:
 
 def _self_interruptions(axes, results: Results) -> None:
     found = {rung: alone(results.of(scenario="silence", rung=rung, mode=mode)) for rung, mode in RUNGS}
-    for place, (rung, lone) in enumerate(found.items()):
+    for place, lone in enumerate(found.values()):
         if lone is not None:
             bars = axes.bar([place], [lone.stopped_per_hour], color="tab:red")
             axes.bar_label(bars, [f"{lone.stopped_per_hour:.1f}"])

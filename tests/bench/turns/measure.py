@@ -1,4 +1,4 @@
-"""From what was recorded to numbers: when it fell silent, what was lost, whether a reply went on at the very sample. Pure.
+"""From recordings to numbers: when it fell silent, what was lost, whether a reply went on at the very sample. Pure.
 
 Judges by waveforms and by what the server holds, not by what the code under test says of itself.
 """
@@ -164,7 +164,9 @@ def _place_after(reply: Signal, recording: Signal, frame: int, shift: int) -> in
     if len(probe) < BLOCK or len(heard) < len(probe) or not probe.any():
         return None
     size = 1 << len(heard).bit_length()
-    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)[: len(heard) - len(probe) + 1]
+    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)[
+        : len(heard) - len(probe) + 1
+    ]
     return int(match.argmax()) + shift
 
 

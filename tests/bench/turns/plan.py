@@ -85,8 +85,10 @@ def jobs(*, hours: float, seed: int, quick: bool, rung: str = "", profile: str =
     for number, cell in enumerate(chosen):
         seconds = max(SHORTEST_JOB_S, hours * 3600 * cell.share / whole)
         rooms = -(-seconds // LONGEST_JOB_S)
-        for room in range(int(rooms)):
-            found.append(replace(cell.job, seconds=seconds / rooms, seed=seed * 1_000_000 + number * 1000 + room))
+        found += [
+            replace(cell.job, seconds=seconds / rooms, seed=seed * 1_000_000 + number * 1000 + room)
+            for room in range(int(rooms))
+        ]
     return sorted(found, key=lambda job: -job.seconds)
 
 

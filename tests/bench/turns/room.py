@@ -25,7 +25,7 @@ _PHASES = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acoustics:
-    """One room. `delay_ms` (20 and more) is the whole way, device buffers included; `erl_db` is measured from digital to digital."""
+    """One room. `delay_ms` (20 and more) is the whole way, device buffers included; `erl_db` is digital to digital."""
 
     delay_ms: float
     rt60_s: float

@@ -1,7 +1,6 @@
-"""How well turns are taken: `python tests/bench/turns/run.py [--quick] [--hours H] [--seed N] [--rung R] [--profile P]`.
+"""How well turns are taken: the real engine, conversation and rehearsal server, in virtual rooms with echo and noise.
 
-The real engine, conversation and rehearsal server in virtual time, in rooms with echo and noise. Judges by the aims, but
-always ends well: whether an aim is missed is for people to read.
+Prints each aim with what was reached, and always ends well: whether a missed aim matters is for people to say.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each process has one core
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `turns` and `table`
 
 import structlog
 from table import show
+
 from turns.chart import draw
 from turns.plan import FULL_HOURS, PROFILES, QUICK_HOURS, jobs
 from turns.report import TABLES, Results, aims
 from turns.scenarios import Job, Record, perform
 
-OUTPUT = HERE.parents[2] / "bench-output"
+OUTPUT = Path(__file__).resolve().parents[3] / "bench-output"
 
 
 def main() -> None:
@@ -52,7 +51,9 @@ def main() -> None:
             show(title, head, rows)
     show("aims", ("aim", "measured", ""), aims(results))
     wall_s = time.monotonic() - began_s
-    print(f"\nseed {seed}, {results.hours:.2f} h of audio in {len(todo)} rooms, {wall_s:.0f} s, {_speed(results, wall_s)}")
+    print(
+        f"\nseed {seed}, {results.hours:.2f} h of audio in {len(todo)} rooms, {wall_s:.0f} s, {_speed(results, wall_s)}"
+    )
     picture = OUTPUT / "turns.png"
     print(f"picture: {picture}" if draw(results, picture) else "no picture: matplotlib is not installed")
     if arguments.json:
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def _speed(results: Results, wall_s: float) -> str:
-    return f"{results.hours * 3600 / wall_s:.0f} times real time on {os.cpu_count()} cores"
+    return f"{wall_s:.0f} s, {results.hours * 3600 / wall_s:.0f} times real time on {os.cpu_count()} cores"
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What happens in the bench's rooms: each scenario is one box for some minutes, and what came of it as plain numbers.
+"""What happens in the bench's rooms: each scenario is one box for some minutes, and what came of it as numbers.
 
-Owns the course of events (who speaks when) and which numbers are kept; `measure.py` makes them, `report.py` adds them up.
+Owns the course of events (who speaks when) and which numbers are kept; `measure.py` makes them, `report.py` adds up.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _common(job: Job, box: Box) -> Record:
     return {"job": job, "seconds": box.seconds, "engine_cpu_s": box.engine_cpu_s}
 
 
-async def _speak(box: Box, talker: Talker) -> bool:
+async def speak(box: Box) -> bool:
     """Have the assistant speak, and wait until it is heard."""
     await box.command("RequestResponse")
     return await box.run(3, until=lambda: box.sounding)
@@ -96,7 +96,7 @@ async def _silence(job: Job, rng: np.random.Generator, clock: Clock) -> list[Rec
     talker = Talker(lambda: long_reply(rng, float(rng.uniform(15, 40))))
     async with box_in_a_room(job.setup(rng), talker, clock) as box:
         while box.seconds < job.seconds:
-            await _speak(box, talker)
+            await speak(box)
             await box.run(60, until=lambda: not _busy(box))
             await box.run(0.5)
         spoken_s = sum(bool(block.any()) for block in box.played) / 100
@@ -116,7 +116,7 @@ async def _silence(job: Job, rng: np.random.Generator, clock: Clock) -> list[Rec
 
 def _busy(box: Box) -> bool:
     """Whether the assistant speaks, is about to, or waits for what it took for a visitor."""
-    return str(box.manager.snapshot().state) not in ("listening", "dozing", "off")
+    return box.state not in ("listening", "dozing", "off")
 
 
 async def _interruptions(job: Job, rng: np.random.Generator, clock: Clock) -> list[Record]:
@@ -128,7 +128,7 @@ async def _interruptions(job: Job, rng: np.random.Generator, clock: Clock) -> li
             box.say(noise(rng, job.noise, job.seconds + 60, VISITOR_DBFS - job.snr_db))  # type: ignore[arg-type]
         while box.seconds < job.seconds:
             if not box.sounding and not await box.run(2, until=lambda: box.sounding):
-                await _speak(box, talker)
+                await speak(box)
             before = len(box.happened)
             await box.run(float(rng.uniform(1.5, 8)))
             if disturbances(box.happened[before:]).stopped or not _speaks(box):
@@ -139,7 +139,7 @@ async def _interruptions(job: Job, rng: np.random.Generator, clock: Clock) -> li
 
 
 def _speaks(box: Box) -> bool:
-    return str(box.manager.snapshot().state) == "speaking"
+    return box.state == "speaking"
 
 
 async def _one_interruption(job: Job, rng: np.random.Generator, box: Box) -> Record:
@@ -181,7 +181,7 @@ async def _blurts(job: Job, rng: np.random.Generator, clock: Clock) -> list[Reco
         while box.seconds < job.seconds:
             users = sum(item.role == "user" for item in box.service.items())
             first_block, first = len(box.played), len(box.happened)
-            if not await _speak(box, talker):
+            if not await speak(box):
                 continue
             await box.run(float(rng.uniform(1, 6)))
             kind = BLURTS[rng.integers(len(BLURTS))]

@@ -1,4 +1,4 @@
-"""The service at the other end, and the way to it: the rehearsal server's own session behind a delay instead of a socket.
+"""The service at the other end, and the way to it: the rehearsal server's session behind a delay, without a socket.
 
 Owns the two directions of the wire, the server's ears, and a log of what passed. Messages cross as the JSON text that
 a socket would carry, made and read by the code that does so in the daemon and in the rehearsal server.
@@ -119,6 +119,14 @@ class Service:
         """The conversation as the server remembers it now."""
         return list(self.session._conversation)
 
+    def forget(self) -> None:
+        """Throw away all of the conversation but its last items, and the logs: for runs that last."""
+        conversation = self.session._conversation
+        for item in list(conversation)[:-4]:
+            conversation.delete(item.item_id)
+        self.sent.clear()
+        self.received.clear()
+
     def times(self, type_: str, since_s: float = 0.0) -> list[float]:
         return [seen.at_s for seen in self.sent if seen.type == type_ and seen.at_s >= since_s]
 
@@ -127,7 +135,13 @@ class VirtualLink:
     """What the conversation's shell needs of a link (`conversation.manager.Link`), each way `delay_s` long."""
 
     def __init__(
-        self, service: Service, config: SessionConfig, *, delay_s: float, clock: Clock, on_event: Callable[[Event], None]
+        self,
+        service: Service,
+        config: SessionConfig,
+        *,
+        delay_s: float,
+        clock: Clock,
+        on_event: Callable[[Event], None],
     ) -> None:
         self._service = service
         self._wanted = WantedSession(config)
