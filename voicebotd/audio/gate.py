@@ -1,25 +1,52 @@
-"""The seat of echo control in the engine: one function `near, far → near` over paired 10 ms frames at 24 kHz.
+"""Doors between the microphone and the service, over paired 10 ms frames at 24 kHz: open, half-duplex, echo-adaptive.
 
-`far` is what the device was given in the same frame period, silence included. An echo canceller will be one more
-class here; today there are the identity and the half-duplex gate. Pure over arrays.
+`far` is what the device was given in the same frame period, silence included. Knows what each rung of the ladder does
+to a frame, not which one is used. Pure over arrays.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
-from voicebotd.audio.options import SAMPLE_RATE_HZ
+from voicebotd.audio.canceller import LinearCanceller
+from voicebotd.audio.delay import EchoMeter
+from voicebotd.audio.evidence import Evidence
+from voicebotd.audio.level import to_int16
+from voicebotd.audio.options import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicebotd.audio.ring import Samples
-from voicebotd.errors import AudioError
+
+LOOK_AHEAD_FRAMES = 4
+"""What a door that opens lets out of the past: 40 ms. It is also how late everything is that passes; more would be
+heard as waiting after the end of speech."""
+HANGOVER_FRAMES = 30
+"""A door once opened stays so for 300 ms, which bridges the pauses inside words."""
+OPENS_AT_DB = 8.0
+"""Evidence for somebody near where only the linear canceller stands before the door."""
+OPENS_BEHIND_AEC_AT_DB = 3.0
+"""Evidence where WebRTC's canceller has silenced the echo already, and the door only has to keep its mistakes in."""
+SecondCanceller = Callable[[Samples, Samples], Samples | None]
+"""What the linear canceller left and what was played → what is left then; None where it failed."""
+_FADE_IN = np.linspace(0.0, 1.0, FRAME_SAMPLES, dtype=np.float32)
 
 
 class EchoStage(Protocol):
     """One rung of the echo ladder. Frames in and out have equal length."""
 
-    needs_far: ClassVar[bool]
-    """False: `far` is silence, whatever is played; resampling it costs as much as the microphone."""
+    @property
+    def needs_far(self) -> bool:
+        """False: `far` may be silence, whatever is played; resampling it costs as much as the microphone."""
+
+    @property
+    def is_open(self) -> bool:
+        """False while what comes out is silence because the rung decided so."""
+
+    @property
+    def meter(self) -> EchoMeter | None:
+        """What the rung knows of the echo."""
 
     def process(self, near: Samples, far: Samples) -> Samples: ...
 
@@ -27,7 +54,9 @@ class EchoStage(Protocol):
 class NoEchoControl:
     """The microphone as it is: headphones, or hardware that cancels by itself."""
 
-    needs_far: ClassVar[bool] = False
+    needs_far = False
+    is_open = True
+    meter = None
 
     def process(self, near: Samples, far: Samples) -> Samples:
         return near
@@ -41,11 +70,16 @@ class HalfDuplexGate:
     otherwise let the first syllable back in.
     """
 
-    needs_far: ClassVar[bool] = True
+    needs_far = True
+    meter = None
 
     def __init__(self, *, hold_ms: float) -> None:
         self._hold_samples = round(hold_ms * SAMPLE_RATE_HZ / 1000)
         self._closed_samples = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._closed_samples <= 0
 
     def process(self, near: Samples, far: Samples) -> Samples:
         if far.any():
@@ -56,10 +90,57 @@ class HalfDuplexGate:
         return np.zeros_like(near)
 
 
-def stage_for(mode: str, *, tail_ms: int, round_trip_ms: float) -> EchoStage:
-    """The rung that `mode` (an `EchoControl`) names. Raises `AudioError` for one that is not built."""
-    if mode == "none":
-        return NoEchoControl()
-    if mode == "half_duplex":
-        return HalfDuplexGate(hold_ms=round_trip_ms + tail_ms)
-    raise AudioError(f"echo control {mode!r} is not available")
+class EchoGate:
+    """While the loudspeaker can be heard, passes the microphone only on evidence that somebody is near.
+
+    Closed is digital zeros: detectors of speech adapt to the level, and the server's is not known. What comes out is
+    40 ms late, open or closed, and without what a canceller could take off.
+    `second` is asked for what is left behind the linear canceller; it makes the door less strict.
+    """
+
+    needs_far = True
+
+    def __init__(self, *, hold_ms: float, second: SecondCanceller | None = None) -> None:
+        self._second = second
+        self._playing = HalfDuplexGate(hold_ms=hold_ms)
+        self._canceller = LinearCanceller()
+        self._evidence = Evidence()
+        self._open_frames = 0
+        self._waiting: deque[tuple[Samples, bool]] = deque(
+            [(np.zeros(FRAME_SAMPLES, dtype=np.int16), True)] * LOOK_AHEAD_FRAMES
+        )
+        self._was_open = True
+        self.meter = EchoMeter()
+
+    @property
+    def is_open(self) -> bool:
+        return self._was_open
+
+    def go_on_without_second(self) -> None:
+        self._second = None
+
+    def forget(self) -> None:
+        """The pairing of the two sides has shifted: what was learned of the room is no longer so."""
+        self._evidence.forget()
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        self._playing.process(near, far)
+        left = self._canceller.process(near, far)
+        evidence_db = self._evidence.feed(self._canceller.residual_power, self._canceller.far_power)
+        cleaned = self._second(left, far) if self._second is not None else None
+        enough_db = OPENS_AT_DB if cleaned is None else OPENS_BEHIND_AEC_AT_DB
+        self._open_frames = HANGOVER_FRAMES if evidence_db > enough_db else self._open_frames - 1
+        wanted = self._playing.is_open or self._open_frames > 0
+        out = left if cleaned is None else cleaned
+        self.meter.feed(near, out, self._canceller, echo_alone=not wanted)
+        return self._through_the_door(out, wanted)
+
+    def _through_the_door(self, frame: Samples, wanted: bool) -> Samples:
+        self._waiting.append((frame, wanted))
+        late, was_wanted = self._waiting.popleft()
+        before, self._was_open = self._was_open, was_wanted or any(ahead for _, ahead in self._waiting)
+        if before and self._was_open:
+            return late
+        if not (before or self._was_open):
+            return np.zeros_like(late)
+        return to_int16(late * (_FADE_IN if self._was_open else _FADE_IN[::-1]))

@@ -1,0 +1,118 @@
+"""A linear echo canceller: learns the way from loudspeaker to microphone and subtracts what came along it.
+
+A partitioned frequency-domain filter with a Kalman step per frequency (Enzner & Vary 2006): it slows down by itself
+while somebody talks into the echo, so it needs no detector of double talk. It removes what is linear in the echo and
+nothing of the visitor. Put before WebRTC's canceller, that one has less to suppress: over 12 simulated rooms a visitor
+as loud as the echo was noticed within 700 ms in 72 of 72 interruptions (median 96 ms) instead of 64 of 72 (192 ms), one
+10 dB weaker in 93 % instead of 40 %. Pure over arrays; decides nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from voicebotd.audio.level import to_int16
+from voicebotd.audio.options import FRAME_SAMPLES
+from voicebotd.audio.ring import Samples
+
+Spectrum = npt.NDArray[np.float32]
+"""Power per 50 Hz from 0 to 12 kHz."""
+
+PARTITIONS = 24
+"""Of 10 ms: delay and the loud part of the room's tail must fit into 240 ms. Rooms with a delay of 20…150 ms do."""
+_WINDOW = 2 * FRAME_SAMPLES
+_BINS = FRAME_SAMPLES + 1
+_FULL_SCALE = 32768.0
+_FORGET = 0.999
+"""How sure it stays that the room is the same, per frame: of 0.9995, 0.999 and 0.998 this gave the most ERLE at
+100 ppm of drift (8 to 15 dB) and lost nothing without (25 to 29 dB)."""
+_DOUBT = 0.1
+"""How uncertain each weight is at first. 1 makes the first second louder than no canceller at all."""
+_LISTEN = 0.5
+"""Smoothing of the power of what is not echo, per frame."""
+_TINY = 1e-6
+"""Power per bin below which nothing is learned: 20 dB below the rounding of 16 bits."""
+_CONSTRAINED = 4
+"""Every fourth partition is cut to its 10 ms in each frame: a third of the work, and as good."""
+
+
+class LinearCanceller:
+    """`process` takes paired 10 ms frames and returns what is left of the first, at once."""
+
+    def __init__(self) -> None:
+        shape = (PARTITIONS, _BINS)
+        self._far = np.zeros(shape, dtype=np.complex64)
+        self._weights = np.zeros(shape, dtype=np.complex64)
+        self._doubt = np.full(shape, _DOUBT, dtype=np.float32)
+        self._noise = np.full(_BINS, 1e-4, dtype=np.float32)
+        self._far_window = np.zeros(_WINDOW, dtype=np.float32)
+        self._near_window = np.zeros(_WINDOW, dtype=np.float32)
+        self._silent_frames = PARTITIONS + 1
+        self._turn = 0
+        self.far_power: Spectrum = np.zeros(_BINS, dtype=np.float32)
+        """Of the last two far frames."""
+        self.residual_power: Spectrum = np.zeros(_BINS, dtype=np.float32)
+        """Of what was returned last."""
+        self.echo_dbfs_power = 0.0
+        """Mean square of the echo it found in the last frame, 1 being full scale."""
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        self._silent_frames = 0 if far.any() else self._silent_frames + 1
+        if self._silent_frames > PARTITIONS:
+            return self._quiet(near)
+        self._hear_far(far)
+        echo = np.fft.irfft(np.einsum("kf,kf->f", self._far, self._weights))[FRAME_SAMPLES:].astype(np.float32)
+        self.echo_dbfs_power = float(np.dot(echo, echo)) / FRAME_SAMPLES
+        residual = near.astype(np.float32) / np.float32(_FULL_SCALE) - echo
+        self._learn(self._spectrum(residual))
+        return to_int16(residual * np.float32(_FULL_SCALE))
+
+    def impulse_response(self) -> npt.NDArray[np.float32]:
+        """The way from loudspeaker to microphone as far as it is known: 240 ms of taps at 24 kHz."""
+        return np.fft.irfft(self._weights, axis=1)[:, :FRAME_SAMPLES].astype(np.float32).ravel()
+
+    def _quiet(self, near: Samples) -> Samples:
+        """Nothing played for as long as the filter reaches: there is nothing to subtract and nothing to learn."""
+        self._far[:] = 0
+        self.far_power = np.zeros(_BINS, dtype=np.float32)
+        self.echo_dbfs_power = 0.0
+        self._spectrum(near.astype(np.float32) / np.float32(_FULL_SCALE))
+        return near
+
+    def _hear_far(self, far: Samples) -> None:
+        self._far_window[:FRAME_SAMPLES] = self._far_window[FRAME_SAMPLES:]
+        self._far_window[FRAME_SAMPLES:] = far / np.float32(_FULL_SCALE)
+        self._far[1:] = self._far[:-1]
+        self._far[0] = np.fft.rfft(self._far_window)
+        self.far_power = _power(self._far[0])
+
+    def _spectrum(self, residual: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+        self._near_window[FRAME_SAMPLES:] = residual
+        spectrum = np.fft.rfft(self._near_window).astype(np.complex64)
+        self.residual_power = _power(spectrum)
+        return spectrum
+
+    def _learn(self, residual: npt.NDArray[np.complex64]) -> None:
+        self._noise = np.float32(_LISTEN) * self._noise + np.float32(1 - _LISTEN) * self.residual_power
+        far_power = _power(self._far)
+        expected = np.float32(0.5) * np.einsum("kf,kf->f", self._doubt, far_power)
+        step = self._doubt / (expected + self._noise + np.float32(_TINY))
+        self._weights += step * (self._far.conj() * residual)
+        self._constrain()
+        self._doubt *= 1 - np.float32(0.5) * step * far_power
+        self._doubt *= np.float32(_FORGET**2)
+        self._doubt += np.float32(1 - _FORGET**2) * _power(self._weights) + np.float32(1e-9)
+        self._weights *= np.float32(_FORGET)
+
+    def _constrain(self) -> None:
+        """A partition's impulse response is one frame long; the other half of its window is circular nonsense."""
+        self._turn = (self._turn + 1) % _CONSTRAINED
+        mine = slice(self._turn, None, _CONSTRAINED)
+        response = np.fft.irfft(self._weights[mine], axis=1)
+        response[:, FRAME_SAMPLES:] = 0
+        self._weights[mine] = np.fft.rfft(response, axis=1)
+
+
+def _power(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
