@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from voicebotd.conversation import barge_in
-from voicebotd.conversation.barge_in import Plan
+from voicebotd.conversation.barge_in import Plan, Told
+from voicebotd.conversation.events import BargeIn, TurnDetection
 from voicebotd.conversation.ledger import Piece
 
 
@@ -38,6 +41,57 @@ def test_immediate_silences_at_once_and_cancels_only_what_the_service_does_not(
 
 def test_off_lets_the_box_finish() -> None:
     assert barge_in.speech_began("off", generating=True, service_interrupts=False) == Plan()
+
+
+def test_where_certainty_is_waited_for_the_first_sign_stops_nothing() -> None:
+    assert barge_in.speech_began("confirm", generating=True, service_interrupts=False) == Plan()
+
+
+def told(start_ms: int, end_ms: int, *, wall_ms: int, crowded: bool = False, voiced_ms: int | None = None) -> Told:
+    return Told(start_ms=start_ms, end_ms=end_ms, wall_ms=wall_ms, crowded=crowded, voiced_ms=voiced_ms)
+
+
+SERVER = TurnDetection(prefix_padding_ms=500, silence_duration_ms=1200)
+SEMANTIC = TurnDetection(type="semantic_vad", prefix_padding_ms=500)
+
+
+@pytest.mark.parametrize(
+    ("heard", "detection", "length_ms"),
+    [
+        (told(4500, 6500, wall_ms=1450), SERVER, 300),
+        (told(4500, 6000, wall_ms=1150), SERVER, 0),
+        (told(0, 2300, wall_ms=2250, crowded=True), SERVER, 1050),
+        (told(0, 1250, wall_ms=1190, crowded=True), SERVER, 0),
+        (told(4500, 5700, wall_ms=700), SERVER, 700),
+        (told(4500, 6500, wall_ms=1450), SEMANTIC, 1500),
+        (told(4500, 4700, wall_ms=150), SEMANTIC, 0),
+        (told(4500, 6500, wall_ms=1450, voiced_ms=320), SEMANTIC, 320),
+    ],
+    ids=[
+        "without the padding and the silence",
+        "never negative",
+        "by the clock where the padding is unknown",
+        "by the clock, never negative",
+        "by the clock where the service does not wait for the silence",
+        "all but the padding where nobody knows the silence",
+        "semantic, never negative",
+        "by local evidence where there is any",
+    ],
+)
+def test_the_length_of_a_speech_is_what_was_really_spoken(
+    heard: Told, detection: TurnDetection, length_ms: int
+) -> None:
+    assert barge_in.speech_ms(heard, detection) == length_ms
+
+
+def test_speech_that_reaches_the_shortest_turn_is_one() -> None:
+    assert barge_in.is_turn(1000, BargeIn())
+    assert not barge_in.is_turn(999, BargeIn())
+
+
+def test_what_has_no_end_when_that_of_a_noise_would_have_come_is_a_turn() -> None:
+    assert barge_in.latest_ms(BargeIn(), SERVER) == 2200
+    assert barge_in.latest_ms(BargeIn(min_speech_ms=500), replace(SEMANTIC, eagerness="low")) == 8500
 
 
 def test_a_hard_stop_silences_and_cancels() -> None:

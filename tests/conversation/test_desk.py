@@ -15,7 +15,6 @@ from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.standing import Standing
 
-
 MODE = ev.BargeIn(mode="immediate")
 
 

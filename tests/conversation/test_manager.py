@@ -78,9 +78,9 @@ class World:
     def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None:
         self.note("detect", (voice, turns))
 
-    async def start(self) -> None:
+    async def start(self, session: ev.SessionView = SESSION) -> None:
         await self.manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id="c"))
-        self.manager.post(ev.LinkReady(session_id="s", model="m", session=SESSION))
+        self.manager.post(ev.LinkReady(session_id="s", model="m", session=session))
         await self.until(lambda: self.manager.snapshot().state == "listening")
 
 
@@ -136,6 +136,67 @@ async def test_the_microphone_is_heard_only_while_it_is_open() -> None:
         await world.start()
         world.manager.hear(b"now")
         assert [detail for name, detail in world.notes if name == "audio"] == [b"now"]
+
+
+LOCAL_SESSION = ev.SessionView(instructions="", turn_detection=None)
+
+
+def detecting_itself(prefix_padding_ms: int) -> World:
+    detection = ev.TurnDetection(type="local", prefix_padding_ms=prefix_padding_ms)
+    return World(Policy(instructions="", turn_detection=detection))
+
+
+@pytest.mark.asyncio
+async def test_what_was_heard_just_before_a_turn_goes_before_it_and_nothing_twice() -> None:
+    async with running(detecting_itself(0)) as world:
+        await world.start(LOCAL_SESSION)
+        frames = [bytes([number]) * 480 for number in range(60)]
+        for frame in frames[:40]:
+            world.manager.hear(frame)
+        world.manager.post(ev.LocalTurnStarted())
+        await world.until(lambda: world.manager.snapshot().state == "hearing")
+        world.manager.hear(frames[40])
+        world.manager.post(ev.LocalTurnStopped(speech_ms=400))
+        await world.noted("CommitInput")
+        for frame in frames[41:43]:
+            world.manager.hear(frame)
+        world.manager.post(ev.LocalTurnStarted())
+        await world.until(lambda: len([name for name, _ in world.notes if name == "AppendAudio"]) == 2)
+        sent = [detail for name, detail in world.notes if name in ("AppendAudio", "audio")]
+        expected = [b"".join(frames[20:40]), frames[40], b"".join(frames[41:43])]
+        assert [getattr(one, "pcm", one) for one in sent] == expected
+
+
+@pytest.mark.asyncio
+async def test_much_that_was_heard_before_is_sent_in_pieces_and_an_ended_conversation_keeps_nothing() -> None:
+    async with running(detecting_itself(5000)) as world:
+        await world.start(LOCAL_SESSION)
+        for _ in range(600):
+            world.manager.hear(bytes(480))
+        world.manager.post(ev.LocalTurnStarted())
+        await world.until(lambda: world.manager.snapshot().state == "hearing")
+        pieces = [len(detail.pcm) for name, detail in world.notes if name == "AppendAudio"]
+        assert sum(pieces) == 5200 * 48
+        assert max(pieces) == 500 * 48
+        await world.manager.command(lambda number: cmd.StopConversation(request_id=number))
+        world.manager.hear(bytes(480))
+        world.notes.clear()
+        await world.start(LOCAL_SESSION)
+        world.manager.post(ev.LocalTurnStarted())
+        await world.until(lambda: world.manager.snapshot().state == "hearing")
+        assert not [name for name, _ in world.notes if name == "AppendAudio"]
+
+
+@pytest.mark.asyncio
+async def test_speech_over_a_reply_shapes_it_and_a_local_detector_is_asked_for_evidence() -> None:
+    async with running(World()) as world:
+        await world.start()
+        assert await world.noted("detect") == (True, None)
+        world.manager.post(ev.ResponseCreated(response_id="r"))
+        world.manager.post(delta())
+        world.manager.post(ev.PlayoutStarted(item_id="a", content_index=0))
+        world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=0))
+        assert await world.noted("shape") == (-12.0, False)
 
 
 @pytest.mark.asyncio

@@ -276,3 +276,59 @@ def test_a_hard_stop_drops_what_was_to_follow() -> None:
     assert effects == [Refuse(request_id=1, kind="response.interrupted", message="stopped")]
     responses.created(created("auto"))
     assert responses.done(done("auto"), "") == []
+
+
+def test_the_answer_to_a_turn_serves_whatever_else_waits_and_has_no_one_to_tell() -> None:
+    responses = Responses()
+    responses.created(created("r1"))
+    responses.submit(Request(event_id="outputs"))
+    responses.submit(Request(event_id="person", reply_to=5))
+    responses.answer(Request(event_id="turn"))
+    assert creates(responses.done(done("r1"), "")) == ["person"]
+    responses.created(created("r2", "person"))
+    assert creates(responses.done(done("r2"), "")) == ["turn"]
+
+
+def test_an_answer_that_the_service_announced_and_does_not_make_is_made_by_us_where_that_was_foreseen() -> None:
+    responses = Responses()
+    responses.expect(Request(event_id="e1"))
+    assert creates(responses.give_up()) == ["e1"]
+    responses = Responses()
+    responses.expect(Request(event_id="e1"))
+    responses.created(created("r1"))
+    responses.done(done("r1"), "")
+    responses.expect()
+    assert creates(responses.give_up()) == []
+
+
+def test_nothing_is_created_while_a_reply_is_cut() -> None:
+    responses = Responses()
+    responses.cut_began()
+    assert responses.submit(Request(event_id="e1")) == []
+    assert responses.waiting
+    assert creates(responses.cut_ended()) == ["e1"]
+    assert not responses.waiting
+
+
+def test_an_answer_is_wanted_until_somebody_discards_it() -> None:
+    responses = Responses()
+    assert not responses.wanted
+    responses.expect()
+    assert responses.wanted
+    responses.discard(event_id="c", cancel=True)
+    assert not responses.wanted
+    responses.give_up()
+    responses.submit(Request(event_id="e1"))
+    assert responses.wanted
+    responses.created(created("r1", "e1"))
+    assert responses.generating
+    responses.discard(event_id="c", cancel=True)
+    assert not responses.wanted
+    responses.submit(Request(event_id="e2"))
+    assert responses.wanted
+
+
+def test_the_key_s_hold_is_known() -> None:
+    responses = Responses()
+    responses.hold(by_key=True)
+    assert responses.key_is_held

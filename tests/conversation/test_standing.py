@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicebotd.conversation.commands import SetInstructions, SetTurnDetection
+from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTurnDetection
 from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
@@ -207,3 +207,89 @@ def test_confirmed_turn_detection_is_shown_as_the_service_has_it() -> None:
     desk = standing()
     desk.updated(SessionView(instructions="", turn_detection=None))
     assert desk.effective_turn_detection == {"type": "none"}
+
+
+# How the visitor may interrupt.
+
+
+def barge_in(request_id: int = 1, **changes: Any) -> SetBargeIn:
+    return SetBargeIn(request_id=request_id, changes=changes)
+
+
+def test_where_certainty_is_waited_for_the_service_neither_answers_nor_interrupts() -> None:
+    asked = standing(barge_in=BargeIn()).session_turn_detection()
+    assert (asked.create_response, asked.interrupt_response) == (False, False)
+
+
+def test_a_number_is_changed_at_once_and_the_service_does_not_hear_of_it() -> None:
+    (reply,) = standing().set_barge_in(barge_in(duck_db=-6.0), "e1", ready=True)
+    assert isinstance(reply, Reply)
+    assert reply.result["applied"] == "live"
+    assert reply.result["barge_in"]["duck_db"] == -6.0
+    assert reply.result["barge_in"]["mode"] == "immediate"
+
+
+def test_a_mode_that_asks_for_another_session_is_done_when_the_service_confirmed_it() -> None:
+    desk = standing()
+    sent = desk.set_barge_in(barge_in(mode="confirm"), "e1", ready=True)
+    assert updates(sent)[0].turn_detection == TurnDetection(create_response=False, interrupt_response=False)
+    assert answers(sent) == []
+    assert desk.awaits_turn_detection
+    (reply,) = answers(desk.updated(view(create_response=False, interrupt_response=False)))
+    assert isinstance(reply, Reply)
+    assert (reply.result["applied"], reply.result["barge_in"]["mode"]) == ("live", "confirm")
+
+
+def test_a_mode_without_a_session_holds_from_the_next_one() -> None:
+    effects = standing().set_barge_in(barge_in(mode="off"), "e1", ready=False)
+    assert len(updates(effects)) == 1
+    (reply,) = answers(effects)
+    assert isinstance(reply, Reply)
+    assert reply.result["applied"] == "next_session"
+
+
+def test_a_mode_that_the_service_refuses_is_undone() -> None:
+    desk = standing()
+    desk.set_barge_in(barge_in(mode="confirm"), "e1", ready=True)
+    effects = desk.refused(ServerError(code="invalid_value", message="no", event_id="e1"))
+    assert effects is not None
+    assert desk.barge_in.mode == "immediate"
+    assert updates(effects)[0].turn_detection == TurnDetection()
+
+
+def test_the_service_may_be_told_to_keep_its_hands_off_for_a_while() -> None:
+    desk = standing()
+    (off,) = updates(desk.hands_off("e1", on=True))
+    assert off.turn_detection == TurnDetection(create_response=False, interrupt_response=False)
+    (on,) = updates(desk.hands_off("e2", on=False))
+    assert on.turn_detection == TurnDetection()
+    assert standing(barge_in=BargeIn()).hands_off("e3", on=True) == [], "it does nothing anyway"
+
+
+# Who detects turns.
+
+
+def test_where_the_box_detects_turns_the_service_does_not_and_is_not_told_of_changes() -> None:
+    desk = standing()
+    sent = desk.set_turn_detection(vad(type="local"), "e1", ready=True)
+    assert updates(sent)[0].turn_detection == TurnDetection(type="none")
+    assert not desk.is_local, "the service detects turns until it confirms"
+    (reply,) = answers(desk.updated(SessionView(instructions="", turn_detection=None)))
+    assert isinstance(reply, Reply)
+    shown = {"type": "local", "threshold": 0.85, "prefix_padding_ms": 500, "silence_duration_ms": 1200}
+    assert reply.result["effective"] == shown
+    assert desk.is_local
+    assert (desk.service_answers, desk.service_interrupts) == (False, False)
+    (reply,) = desk.set_turn_detection(vad(threshold=0.5), "e2", ready=True)
+    assert isinstance(reply, Reply)
+    assert (reply.result["applied"], reply.result["effective"]["threshold"]) == ("live", 0.5)
+    assert desk.talk("t1", talking=True) == [], "it is off already"
+
+
+def test_what_the_service_does_is_what_it_said_it_does() -> None:
+    desk = standing()
+    assert (desk.service_answers, desk.service_interrupts) == (False, False), "there is no session"
+    assert desk.detection == TurnDetection()
+    desk.updated(view(create_response=True, interrupt_response=False, silence_duration_ms=700))
+    assert (desk.service_answers, desk.service_interrupts) == (True, False)
+    assert desk.detection.silence_duration_ms == 700
