@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench bench-turns soak clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -36,10 +36,18 @@ bench: ## print what it costs and how long it takes; judges nothing; ARGS="--qui
 	@scripts/setup.sh test
 	@$(PYTHON) tests/bench/run.py $(ARGS)
 
+bench-turns: ## how well turns are taken, in virtual rooms: tables and a PNG; ARGS="--quick" for a minute
+	@scripts/setup.sh bench
+	@$(PYTHON) tests/bench/turns/run.py $(ARGS)
+
+soak: ## an hour of talk through the audio engine in virtual time: memory, and the pairing of the echo
+	@scripts/setup.sh bench
+	@$(PYTHON) tests/bench/soak.py $(ARGS)
+
 clean: ## remove everything that the targets above made
-	@rm -rf .venv build dist ./*.egg-info demo-output .coverage .coverage.*
+	@rm -rf .venv build dist ./*.egg-info demo-output bench-output .coverage .coverage.*
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/make \1\t\2/p' Makefile | expand -t 18

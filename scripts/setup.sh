@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# setup.sh demo|dev|test: bring this checkout's .venv and the machine's packages to what `make` needs. Idempotent.
+# setup.sh demo|dev|test|bench: bring this checkout's .venv and the machine's packages to what `make` needs. Idempotent.
 #
 #   demo  what runs, and the echo canceller and PortAudio if they can be had (without PortAudio it plays files)
 #   dev   and what checks    nothing of the machine
 #   test  and what tests     PortAudio, a PulseAudio that plays sound card, OpenSSL: all required
+#   bench and what measures  more voices and a plotter if they can be had
 #
 # Needs bash and a Python >= 3.11. Installs Debian packages as root or by a sudo that asks nothing, and otherwise names the
 # command. Works offline once everything is there.
@@ -24,7 +25,12 @@ main() {
       python_packages dev
       machine_packages required libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins openssl
       ;;
-    *) die "usage: $0 demo|dev|test" ;;
+    bench)
+      python_packages dev
+      optional_extra bench
+      machine_packages optional espeak-ng
+      ;;
+    *) die "usage: $0 demo|dev|test|bench" ;;
   esac
 }
 
@@ -41,6 +47,7 @@ present() {
     pulseaudio-utils) command -v pactl && command -v paplay && command -v parec ;;
     libasound2-plugins) compgen -G '/usr/lib*/*/alsa-lib/libasound_module_pcm_pulse.so' || compgen -G '/usr/lib*/alsa-lib/libasound_module_pcm_pulse.so' ;;
     openssl) command -v openssl ;;
+    espeak-ng) command -v espeak-ng ;;
     python3*-venv) "$PYTHON" -c 'import ensurepip, venv' ;;
     *) die "setup.sh does not know how to look for $1" ;;
   esac >/dev/null 2>&1
@@ -134,7 +141,7 @@ python_packages() {
 # optional_extra EXTRA: tried once; what cannot be had now is not asked for again at every run.
 optional_extra() {
   local extra=$1
-  if installed "$extra" || installed dev; then return; fi
+  if installed "$extra" || { [ "$extra" = aec ] && installed dev; }; then return; fi # dev brings the canceller
   say "installing the extra [$extra] (once)"
   pip_install "$extra" >/dev/null 2>&1 ||
     say "going on without: [$extra] (to have it: $VENV/bin/python -m pip install -e '.[$extra]')"
