@@ -63,3 +63,10 @@ def test_the_meter_knows_the_last_block_alone() -> None:
     assert meter.last_dbfs == pytest.approx(-20, abs=0.01)
     meter.add(np.zeros(10, dtype=np.int16))
     assert meter.last_dbfs == FLOOR_DBFS
+
+
+def test_a_gain_that_settles_needs_no_ramp() -> None:
+    gain = Gain(1.0)
+    gain.set(0.5)
+    gain.settle()
+    assert gain.apply(np.full(4, 1000, dtype=np.int16)).tolist() == [500] * 4

@@ -147,15 +147,29 @@ def test_half_duplex_closes_the_microphone_while_something_plays_and_for_the_tai
 
 def test_echo_control_can_change_while_it_runs() -> None:
     rig = Rig()
-    rig.pump.play(pcm(24_000))
+    rig.pump.play(pcm(48_000))
     rig.pump.work()
     rig.tick()
     rig.pump.adjust(replace(PLAIN, echo_control="half_duplex"))
-    for _ in range(3):
+    for _ in range(5):
         rig.tick()
     rig.pump.adjust(PLAIN)
+    for _ in range(5):
+        rig.tick()
+    heard = [any(frame.pcm) for frame in rig.frames()]
+    assert heard[0]
+    assert not any(heard[3:6])
+    assert all(heard[8:])
+
+
+def test_the_far_end_is_given_up_when_nobody_needs_it_any_more() -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"))
     rig.tick()
-    assert [any(frame.pcm) for frame in rig.frames()] == [True, False, False, False, True]
+    rig.pump.adjust(PLAIN)
+    for _ in range(3):
+        rig.tick()
+        rig.pump.heartbeat(now_s=0.0, dropped_frames=0)
+    assert rig.pump._far is None
 
 
 def test_the_recording_pairs_both_sides_block_for_block(tmp_path: Path) -> None:

@@ -93,10 +93,25 @@ def test_after_a_flush_a_new_playout_counts_from_zero() -> None:
 
 def test_the_volume_is_heard_within_the_prefill() -> None:
     speaker, ring = make()
-    speaker.volume.set(0.0)
     speaker.queue(pcm(2400))
+    speaker.top_up()
+    ring.read(240)
+    speaker.volume.set(0.0)
     played, _ = drain(speaker, ring, 240)
-    assert not played[240:].any()
+    assert played[: 2 * 240].all()
+    assert not played[3 * 240 :].any()
+
+
+def test_what_begins_after_silence_begins_with_the_volume_it_shall_have() -> None:
+    speaker, ring = make()
+    speaker.volume.set(0.25)
+    speaker.top_up()
+    speaker.queue(pcm(240))
+    drain(speaker, ring, 240)
+    speaker.volume.set(1.0)
+    speaker.queue(pcm(480))
+    played, _ = drain(speaker, ring, 240)
+    assert played.tobytes() == pcm(480)
 
 
 def test_a_daemon_that_ignores_its_credit_is_an_error() -> None:

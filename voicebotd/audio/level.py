@@ -60,6 +60,10 @@ class Gain:
     def set(self, factor: float) -> None:
         self._target = factor
 
+    def settle(self) -> None:
+        """Nothing sounds: the new factor holds at once."""
+        self._factor = self._target
+
     def apply(self, samples: Samples) -> Samples:
         if self._factor == self._target == 1.0:
             return samples

@@ -153,7 +153,10 @@ class Pump:
             return []
         self._microphone.push(recorded)
         if self._far is not None:
+            corrections = self._far.corrections
             self._far.align(self._microphone.waiting_samples, since_s=since_s)
+            if self._far.corrections != corrections:
+                self._ladder.disturbed()
         handed = self._handed_samples()
         messages: list[Message] = []
         for near in self._microphone.frames():
@@ -214,6 +217,7 @@ class Pump:
     def heartbeat(self, *, now_s: float, dropped_frames: int) -> Heartbeat:
         """How things are; `dropped_frames` microphone frames did not fit into the socket."""
         exchange = self.exchange
+        self._listen_to_far()  # echo control may have gone over to a rung with other needs
         silent_s = now_s - min(exchange.input_at_s, exchange.output_at_s)
         echo, far = self._ladder.report(), self._far
         far_drift_ppm = far.drift_ppm if far is not None else None

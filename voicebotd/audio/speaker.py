@@ -33,6 +33,7 @@ class Speaker:
         self._resampling = False
         self._base_frames = 0
         self.volume = Gain(1.0)
+        """A change is a ramp, so that it does not click; after silence it holds from the first sample."""
 
     def queue(self, pcm: bytes) -> None:
         """Take more of the playout. Raises `AudioError` where the daemon ignored its credit."""
@@ -46,6 +47,8 @@ class Speaker:
         When the queue is dry and the ring nearly so, the resampler gives up its tail: the last milliseconds are
         played, and audio that comes later begins a new run.
         """
+        if not self._resampling and not self._ring.readable:
+            self.volume.settle()
         while self._queue and self._ring.readable < PREFILL_BLOCKS * self._block_frames:
             samples = np.frombuffer(bytes(self._queue[: FRAME_SAMPLES * BYTES_PER_SAMPLE]), dtype="<i2")
             del self._queue[: FRAME_SAMPLES * BYTES_PER_SAMPLE]
