@@ -118,7 +118,10 @@ def _costs(usage: Mapping[str, Any]) -> str:
 
 
 def _turns(status: Mapping[str, Any]) -> str:
-    settings = {key: value for key, value in status["vad"].items() if value is not None and key != "type"}
+    hidden = {"type"}
+    if (status.get("barge_in") or {}).get("mode") == "confirm":
+        hidden |= {"create_response", "interrupt_response"}  # the service is told not to: the box does it
+    settings = {key: value for key, value in status["vad"].items() if value is not None and key not in hidden}
     profile = f", profile {status['profile']}" if status.get("profile") else ""
     return one_line(
         " ".join([status["vad"]["type"], *(f"{key}={_plain(value)}" for key, value in settings.items())]) + profile

@@ -60,9 +60,10 @@ def barge_in(settings: Mapping[str, Any] | None) -> str:
     """Return what speech over the assistant does as a line; nothing where the daemon does not say."""
     if not settings:
         return ""
-    used = _CONFIRM if settings["mode"] == "confirm" else ()
-    values = " ".join(f"{key}={value_text(settings[key])}" for key in used)
-    return f"barge-in: {clean(settings['mode'])} {values}".rstrip() + "\n"
+    if settings["mode"] != "confirm":
+        return f"barge-in: {clean(settings['mode'])}\n"
+    values = " ".join(f"{key}={value_text(settings[key])}" for key in _CONFIRM)
+    return f"barge-in: confirm {values}\n          (so the box, not the service, creates and interrupts responses)\n"
 
 
 def _setting(value: Any) -> str:

@@ -187,10 +187,11 @@ def _noise_before_pause(values: Mapping[str, Any], sources: Mapping[str, str]) -
     speech_ms, pause_ms = (values.get(name, keys()[name].default) for name in (shortest, pause))
     if speech_ms >= pause_ms:
         return []
-    # The one that somebody wrote is the one to mend.
-    blamed = shortest if sources[shortest] != "default" else pause
-    message = f"{shortest} {speech_ms} is less than {pause} {pause_ms}: a turn cannot be told from a noise so early"
-    return [Problem(key=blamed, message=message, source=sources[blamed])]
+    if sources[shortest] == "default":  # the one that somebody wrote is the one to mend
+        message = f"{pause_ms} is not allowed; allowed: at most {shortest}, which is {speech_ms}"
+        return [Problem(key=pause, message=message, source=sources[pause])]
+    message = f"{speech_ms} is not allowed; allowed: at least {pause}, which is {pause_ms}"
+    return [Problem(key=shortest, message=message, source=sources[shortest])]
 
 
 def _file_back_end(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:

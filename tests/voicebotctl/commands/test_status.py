@@ -29,7 +29,7 @@ def test_when_all_is_well_one_screen_answers_every_question(status):
         "  connected  yes  openai gpt-x, session 1 min 5 s old",
         "  echo            aec (auto: the echo canceller is installed)",
         "  costs           $0.0123 this conversation (1234 tokens), $1.50 today",
-        "  turns           server_vad threshold=0.7 silence_duration_ms=600 create_response=true",
+        "  turns           server_vad threshold=0.7 silence_duration_ms=600",
         BARGE_IN,
     ]
 
@@ -86,7 +86,7 @@ def test_a_link_that_nobody_wants_has_no_error(status):
 
 def test_the_profile_in_force_is_named(status):
     status["profile"] = "noisy"
-    assert "create_response=true, profile noisy\n" in screen(status, PLAIN)
+    assert "silence_duration_ms=600, profile noisy\n" in screen(status, PLAIN)
 
 
 def test_what_is_known_of_the_echo_stands_beside_the_rung(status):
@@ -105,6 +105,7 @@ def test_what_is_known_of_the_echo_stands_beside_the_rung(status):
 )
 def test_what_speech_over_the_assistant_does_is_said(status, mode, said):
     status["barge_in"]["mode"] = mode
+    assert "silence_duration_ms=600 create_response=true\n" in screen(status, PLAIN), "here the service does it"
     assert f"  barge-in        {mode}: {said}" in screen(status, PLAIN)
 
 

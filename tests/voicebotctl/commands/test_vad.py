@@ -10,6 +10,7 @@ def test_the_wish_stands_beside_what_the_service_confirmed(ctl):
         "   create_response      -           -",
         "   interrupt_response   -           -",
         "barge-in: confirm confirm_after_ms=500 min_speech_ms=1000 resume_delay_ms=800 duck_db=-12.0",
+        "          (so the box, not the service, creates and interrupts responses)",
         "applies: now, from the next turn on",
         "forgotten at a restart (--persist keeps it)",
     ]
