@@ -50,6 +50,7 @@ def quiet(daemon: Daemon) -> Iterator[None]:
     daemon.wait_for_status(lambda status: status["state"] == "listening", 5, "quiet box")
     yield
     daemon.ctl("interrupt")
+    daemon.rpc.call("vad.set", profile="default")
     daemon.rpc.call("vad.set", type="server_vad", threshold=0.5, prefix_padding_ms=300, silence_duration_ms=500)
     daemon.rpc.call("config.set", values={"barge_in.mode": "immediate", "audio.echo_control": "none"})
 

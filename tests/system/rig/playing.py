@@ -137,11 +137,14 @@ def steepest(clip: Samples, recording: Samples, lag: int, first: int, last: int)
 
 
 def never_heard(clip: Samples, pause: Pause) -> int:
-    """How many samples of the clip a pause swallowed (negative: played twice), less what is too quiet to tell."""
+    """How many samples of the clip a pause swallowed (negative: played twice), less what is too quiet to tell.
+
+    That is what a duck by 12 dB and all but the last tenth of a fade bring below the floor.
+    """
     if pause.clip_resumed < pause.clip_stopped:
         return pause.clip_resumed - pause.clip_stopped
     between: npt.NDArray[np.int32] = np.abs(clip[pause.clip_stopped : pause.clip_resumed].astype(np.int32))
-    return int(np.count_nonzero(between > 8 * FLOOR))
+    return int(np.count_nonzero(between > 40 * FLOOR))
 
 
 def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
