@@ -162,6 +162,17 @@ def test_echo_control_can_change_while_it_runs() -> None:
     assert all(heard[8:])
 
 
+def test_the_loudspeaker_can_go_on_alone_while_echo_control_changes() -> None:
+    rig = Rig()
+    rig.pump.play(pcm(24_000))
+    rig.pump.work()
+    rig.pump.adjust(replace(PLAIN, echo_control="half_duplex"))
+    assert rig.pump.exchange.playback.readable == 6000
+    rig.pump.flush(6)
+    rig.pump.adjust(PLAIN)
+    assert Flushed(epoch=6, handed_samples=240) in rig.tick()
+
+
 def test_the_far_end_is_given_up_when_nobody_needs_it_any_more() -> None:
     rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"))
     rig.tick()

@@ -27,6 +27,8 @@ FADE_MS = 10
 """Shorter clicks, longer is heard as a word going on."""
 RING_MS = 500
 """How long the engine thread may stall before microphone audio is lost."""
+STALL_MS = 250
+"""How long the loudspeaker can go on alone: loading the echo canceller's library took 65 to 130 ms."""
 _SILENCE: Samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 
 
@@ -87,6 +89,8 @@ class Pump:
         self.exchange.stand_still = settings.stand_still
         if settings.echo_control != self._echo_control:
             self._echo_control = settings.echo_control
+            if not self._flushes:
+                self._speaker.top_up(at_least_frames=_frames(self._form.output_hz, STALL_MS))
             self._ladder.set_mode(settings.echo_control)
         if settings.detect_voice != self._detects:
             self._detect(settings.detect_voice)

@@ -41,15 +41,16 @@ class Speaker:
             raise AudioError("the daemon fed more audio than it may")
         self._queue += pcm
 
-    def top_up(self) -> bool:
-        """Fill the ring to its prefill. True when more is waiting.
+    def top_up(self, *, at_least_frames: int = 0) -> bool:
+        """Fill the ring to its prefill, or to more where somebody is about to stall. True when more is waiting.
 
         When the queue is dry and the ring nearly so, the resampler gives up its tail: the last milliseconds are
         played, and audio that comes later begins a new run.
         """
         if not self._resampling and not self._ring.readable:
             self.volume.settle()
-        while self._queue and self._ring.readable < PREFILL_BLOCKS * self._block_frames:
+        fill = max(PREFILL_BLOCKS * self._block_frames, at_least_frames)
+        while self._queue and self._ring.readable < fill:
             samples = np.frombuffer(bytes(self._queue[: FRAME_SAMPLES * BYTES_PER_SAMPLE]), dtype="<i2")
             del self._queue[: FRAME_SAMPLES * BYTES_PER_SAMPLE]
             self._resampling = True
