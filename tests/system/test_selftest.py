@@ -83,7 +83,15 @@ def test_the_room_is_measured_and_what_it_recommends_is_set(daemon: Daemon, card
 
 
 def test_the_microphone_that_hears_is_named_where_the_chosen_one_does_not(daemon: Daemon, card: VirtualCard) -> None:
-    module = pactl(card, "load-module", "module-loopback", "source=vspk.monitor", "sink=mic_two", "latency_msec=40")
+    module = pactl(
+        card,
+        "load-module",
+        "module-loopback",
+        "source=vspk.monitor",
+        "sink=mic_two",
+        "latency_msec=40",
+        "adjust_time=0",
+    )
     try:
         (stream,) = [
             line.split()[0] for line in pactl(card, "list", "short", "sink-inputs").splitlines() if "loop" in line
