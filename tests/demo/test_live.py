@@ -113,6 +113,20 @@ async def test_where_nobody_speaks_it_says_so_and_ends(
     assert not spoke
     assert GREETING in text
     assert "Enter interrupts" not in text
+    assert "speak over it" not in text
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("nobody_types")
+async def test_where_it_listens_while_it_speaks_it_says_that_one_may_speak_over_it(
+    tmp_path: Path, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "WAITING_S", 0.5)
+    monkeypatch.setitem(QUIET, "barge_in.mode", "confirm")
+
+    _, text = await converse(tmp_path, script, room(tmp_path / "room.wav", speech_at_s=None))
+
+    assert "speak over it" in text
 
 
 @pytest.mark.asyncio

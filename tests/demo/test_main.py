@@ -4,6 +4,7 @@ all sides. And what it does where it may not write, where a configuration is bro
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -17,14 +18,21 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from voicebotd.config.load import LoadedConfig
 from voicebotd.demo import __main__ as demo
+from voicebotd.demo.stage import Stage
 from voicebotd.errors import AudioError, RealtimeError
 from voicebotd.rehearsal.speech import SAMPLE_RATE_HZ, clip, clip_texts
 
 NO_SOUND_CARD = {"ALSA_CONFIG_PATH": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
 HOSTILE = {"OPENAI_API_KEY_FILE": "/nonexistent", "VOICEBOTD_AUDIO__BLOCK_MS": "none of your business"}
-SILENT_WITHIN_S = 1.0
-"""From the first sound of the interruption: what voice detection needs, several times over."""
+SILENT_WITHIN_S = 1.5
+"""From the first sound of the interruption: `barge_in.confirm_after_ms`, and what voice detection needs, several times
+over."""
+DUCKED = 10 ** (-12 / 20)
+"""`barge_in.duck_db`."""
+RAMP = SAMPLE_RATE_HZ // 20
+"""How long the way down takes at most."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -147,8 +155,12 @@ def test_what_is_told_as_heard_is_what_the_recording_holds(run: Run) -> None:
     answer = np.frombuffer(clip("assistant_services").pcm, dtype="<i2")
     whole = answer[: (heard_ms - 20) * SAMPLE_RATE_HZ // 1000]
     first = int(np.flatnonzero(run.assistant)[0]) - int(np.flatnonzero(answer)[0])
+    played = run.assistant[first : first + len(whole)]
 
-    assert np.array_equal(run.assistant[first : first + len(whole)], whole)
+    softer_from = int(np.flatnonzero(played != whole)[0])
+    assert first + softer_from > place("visitor_interrupts", run.visitor), "until then it is as it was said"
+    error = played[softer_from + RAMP :] - whole[softer_from + RAMP :] * DUCKED
+    assert np.abs(error).max() <= 1, "then softer, and no sample is missing"
     behind = run.assistant[first + (heard_ms + 20) * SAMPLE_RATE_HZ // 1000 :]
     assert not behind[: SAMPLE_RATE_HZ // 2].any()
 
@@ -175,6 +187,24 @@ def test_it_heeds_the_choice_of_sound_devices_and_nothing_else(tmp_path: Path) -
     assert config.settings.audio.block_ms == 10
     assert config.settings.log.level == "info"
     assert config.files == ()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("installed", "mode"), [(True, "confirm"), (False, "off")])
+async def test_a_person_may_speak_over_it_where_the_echo_canceller_is_installed(
+    installed: bool, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[LoadedConfig] = []
+
+    async def converse(config: LoadedConfig, **_: object) -> bool:
+        held.append(config)
+        return True
+
+    monkeypatch.setattr(demo, "aec_installed", lambda: installed)
+    monkeypatch.setattr(demo.live, "converse", converse)
+
+    assert await demo._live(demo.configuration({}, tmp_path), tmp_path / "both.wav", Stage(io.StringIO(), {}))
+    assert [config.settings.barge_in.mode for config in held] == [mode]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The conversation with whoever stands before the box: the sound card's own microphone and loudspeaker.
 
-Owns how long it waits for a person to speak. There is no echo canceller yet, so it does not listen while it speaks, and
-cannot take its own voice for a visitor's; who wants to interrupt it presses Enter.
+Owns how long it waits for a person to speak. With the echo canceller one may speak over it. Where it is configured not
+to listen while it speaks, it cannot take its own voice for a visitor's, and who wants to interrupt it presses Enter.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def converse(config: LoadedConfig, *, recording: Path, stage: Stage, at_mo
             no_sound = await watch.no_sound()
             if no_sound is None:
                 with on_enter(lambda: group.create_task(_interrupt(stack))):
-                    await _talk(stack, watch, stage, at_most_s)
+                    await _talk(stack, watch, stage, at_most_s, deaf=config.settings.barge_in.mode == "off")
         finally:
             await stack.audio.disconnect()
             running.cancel()
@@ -47,10 +47,12 @@ async def converse(config: LoadedConfig, *, recording: Path, stage: Stage, at_mo
     return watch.somebody_spoke
 
 
-async def _talk(stack: Stack, watch: Watch, stage: Stage, at_most_s: float) -> None:
+async def _talk(stack: Stack, watch: Watch, stage: Stage, at_most_s: float, *, deaf: bool) -> None:
     stage.say("Your microphone is open. Speak after the greeting; or wait, and a recorded visitor speaks.")
-    if _at_a_terminal():
-        stage.say("It does not listen while it speaks (there is no echo canceller yet): Enter interrupts it.")
+    if not deaf:
+        stage.say("You may speak over it: it pauses after half a second and gives way after one.")
+    elif _at_a_terminal():
+        stage.say("It does not listen while it speaks (the echo canceller is not installed): Enter interrupts it.")
     await _command(stack, cmd.StartConversation, conversation_id=uuid.uuid4().hex)
     try:
         async with asyncio.timeout(at_most_s):
@@ -114,7 +116,8 @@ class Watch:
         if topic == "state":
             self._state = data["state"]
             self._changed.set()
-        elif topic == "turn" and data["event"] == "speech_started":
+        elif topic == "transcript" and data["role"] == "user" and data["final"]:
+            # Not at the first sign of speech, which may be a noise.
             self.somebody_spoke = True
 
     async def no_sound(self) -> AudioError | None:
