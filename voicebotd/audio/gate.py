@@ -20,8 +20,8 @@ from voicebotd.audio.options import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicebotd.audio.ring import Samples
 
 LOOK_AHEAD_FRAMES = 4
-"""What a door that opens lets out of the past: 40 ms. It is also how late everything is that passes; more would be
-heard as waiting after the end of speech."""
+"""Everything that passes is 40 ms late; more would be felt as waiting after the end of speech. A door that opens lets
+out 30 ms of the past, and it fades out in the 10 ms before it closes."""
 HANGOVER_FRAMES = 30
 """A door once opened stays so for 300 ms, which bridges the pauses inside words."""
 OPENS_AT_DB = 8.0
@@ -94,8 +94,8 @@ class EchoGate:
     """While the loudspeaker can be heard, passes the microphone only on evidence that somebody is near.
 
     Closed is digital zeros: detectors of speech adapt to the level, and the server's is not known. What comes out is
-    40 ms late, open or closed, and without what a canceller could take off.
-    `second` is asked for what is left behind the linear canceller; it makes the door less strict.
+    40 ms late, open or closed, and without what a canceller could take off. `second` is asked for what is left behind
+    the linear canceller; it makes the door less strict.
     """
 
     needs_far = True
@@ -138,9 +138,11 @@ class EchoGate:
     def _through_the_door(self, frame: Samples, wanted: bool) -> Samples:
         self._waiting.append((frame, wanted))
         late, was_wanted = self._waiting.popleft()
-        before, self._was_open = self._was_open, was_wanted or any(ahead for _, ahead in self._waiting)
-        if before and self._was_open:
-            return late
-        if not (before or self._was_open):
+        ahead = [wanted for _, wanted in self._waiting]
+        before, self._was_open = self._was_open, was_wanted or any(ahead[:-1])
+        if not self._was_open:
             return np.zeros_like(late)
-        return to_int16(late * (_FADE_IN if self._was_open else _FADE_IN[::-1]))
+        if not before:
+            return to_int16(late * _FADE_IN)
+        # The last frame before a closed one fades out, so that nothing of the closed one is heard.
+        return late if any(ahead) else to_int16(late * _FADE_IN[::-1])
