@@ -242,8 +242,17 @@ def test_a_level_that_is_regulated_is_worth_a_word() -> None:
 def test_a_noisy_room_is_said_to_be_noisy_and_the_profile_for_it_named() -> None:
     diagnosis = diagnosed(replace(GOOD, noise_a_dbfs=-42.0))
     assert diagnosis.problems == ()
-    assert "the room is noisy (-42 dBFS)" in diagnosis.verdict
+    assert diagnosis.verdict == (
+        "The sound works: the microphone hears the loudspeaker after 62 ms and 20 dB softer, and the room is noisy "
+        "(-42 dBFS)."
+    )
     assert "voicebotctl vad set --profile noisy" in advice(diagnosis)
+
+
+def test_an_echo_that_is_amplified_is_called_louder() -> None:
+    amplified = diagnosed(with_echo(loss_db=-3.0), volume_percent=1)
+    assert amplified.problems == ()
+    assert "3 dB louder" in amplified.verdict
 
 
 def test_hum_is_worth_a_word_where_it_is_loud() -> None:

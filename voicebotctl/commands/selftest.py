@@ -49,7 +49,9 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if found.get("input"):
         yield "devices", f"microphone {found['input']}, loudspeaker {found['output']}"
     if found["latency_ms"] is not None:
-        echo = f"after {found['latency_ms']:.0f} ms, {found['echo_return_loss_db']:.1f} dB softer than what was played"
+        loss_db = found["echo_return_loss_db"]
+        louder = "louder" if loss_db < 0 else "softer"
+        echo = f"after {found['latency_ms']:.0f} ms, {abs(loss_db):.1f} dB {louder} than what was played"
         arrives = "" if found.get("echo_dbfs") is None else f"; the assistant arrives at {found['echo_dbfs']:.0f} dBFS"
         yield "echo", echo + arrives
     else:

@@ -114,12 +114,18 @@ def diagnose(measured: Measurement, situation: Situation, search: Search | None 
     volume = _volume(echo, situation)
     recommended = Recommended(echo_control=_rung(echo, situation, volume), volume_percent=volume)
     findings = [*_level(measured, echo, situation, recommended), *_path(measured, echo), *_room(measured)]
-    noise = f"the room is {'noisy' if measured.noise_a_dbfs > NOISY_DBFS else 'quiet enough'}"
-    well = (
-        f"All is well: the microphone hears the loudspeaker after {echo.delay_ms:.0f} ms and {echo.loss_db:.0f} dB "
-        f"softer, and {noise} ({measured.noise_a_dbfs:.0f} dBFS)."
+    return _diagnosis(
+        findings, recommended, echo_dbfs=_echo_dbfs(echo, situation.volume_percent), well=_well(measured, echo)
     )
-    return _diagnosis(findings, recommended, echo_dbfs=_echo_dbfs(echo, situation.volume_percent), well=well)
+
+
+def _well(measured: Measurement, echo: Echo) -> str:
+    noisy = measured.noise_a_dbfs > NOISY_DBFS
+    return (
+        f"{'The sound works' if noisy else 'All is well'}: the microphone hears the loudspeaker after "
+        f"{echo.delay_ms:.0f} ms and {abs(echo.loss_db):.0f} dB {'louder' if echo.loss_db < 0 else 'softer'}, and the "
+        f"room is {'noisy' if noisy else 'quiet enough'} ({measured.noise_a_dbfs:.0f} dBFS)."
+    )
 
 
 def _diagnosis(

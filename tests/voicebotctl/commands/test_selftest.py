@@ -72,8 +72,10 @@ def test_problems_come_first_with_what_to_do_and_exit_code_1(ctl, answer):
 
 
 def test_an_overdriven_microphone_is_said_to_be_so(ctl, answer):
-    answer["clipping"] = True
-    assert "microphone overdriven" in ctl("selftest").out
+    answer.update(clipping=True, echo_return_loss_db=-6.0)
+    out = ctl("selftest").out
+    assert "microphone overdriven" in out
+    assert "6.0 dB louder than what was played" in out
 
 
 def test_a_daemon_that_tells_only_what_it_must_is_understood(ctl, daemon):

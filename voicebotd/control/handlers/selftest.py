@@ -45,7 +45,7 @@ def _result(found: Examination, diagnosis: Diagnosis, *, applied: bool) -> Selft
     return Selftest(
         latency_ms=_of(echo, "delay_ms"),
         echo_return_loss_db=_of(echo, "loss_db"),
-        noise_floor_dbfs=round(measured.noise_dbfs, 1),
+        noise_floor_dbfs=None if measured.dead else round(measured.noise_dbfs, 1),
         verdict=diagnosis.verdict,
         clipping=measured.clipped,
         problems=list(diagnosis.problems),
@@ -54,7 +54,7 @@ def _result(found: Examination, diagnosis: Diagnosis, *, applied: bool) -> Selft
         if wanted is None
         else SelftestRecommendation(echo_control=wanted.echo_control, volume_percent=wanted.volume_percent),
         applied=applied,
-        noise_floor_a_dbfs=round(measured.noise_a_dbfs, 1),
+        noise_floor_a_dbfs=None if measured.dead else round(measured.noise_a_dbfs, 1),
         clipped_share=round(measured.clipped_share, 5),
         distortion_percent=None if echo is None else round(100 * echo.distortion, 1),
         echo_dbfs=None if diagnosis.echo_dbfs is None else round(diagnosis.echo_dbfs, 1),
