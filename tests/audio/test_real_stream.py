@@ -368,6 +368,38 @@ async def test_a_flush_while_paused_is_answered_at_once_and_the_next_reply_plays
 
 
 @pytest.mark.asyncio
+async def test_the_far_end_of_a_pair_lies_beside_its_echo_sample_by_sample(card: Card) -> None:
+    played = chirpy(4)
+    await asyncio.to_thread(card.do, "loop", "60", "-6")
+
+    async def attempt() -> None:
+        both: list[tuple[bytes, bytes]] = []
+        async with box(card) as subject:
+            subject.manager.measure(lambda near, far: both.append((near, far)))
+            await subject.until(lambda: both)
+            subject.manager.play("selftest", 0, pcm(played))
+            await subject.until_said(PlayoutIdle)
+            idle = len(both)
+            await subject.until(lambda: len(both) > idle + 30)
+            assert subject.manager.status.drift_corrections == 0
+        near, far = (np.frombuffer(b"".join(side), "<i2").astype(np.float64) for side in zip(*both, strict=True))
+        size = RATE_HZ // 10
+        places = {}
+        for name, side in (("far", far), ("near", near)):
+            begin, _ = find(side, played)
+            alike = [likeness(side, played[at : at + size], begin + at) for at in range(0, len(played), size)]
+            assert min(alike) > 0.98, f"{name}: {np.round(alike, 3)}"
+            places[name] = begin
+        delay_ms = (places["near"] - places["far"]) / RATE_HZ * 1000
+        assert 60 < delay_ms < 250, "the loop's 60 ms and the buffers of the card"
+
+    try:
+        await undisturbed(attempt)
+    finally:
+        await asyncio.to_thread(card.do, "unloop")
+
+
+@pytest.mark.asyncio
 async def test_a_reply_goes_on_after_kill_9_of_the_audio_process(card: Card) -> None:
     played = chirpy(2)
 
