@@ -127,6 +127,23 @@ def test_a_voice_and_a_click_in_the_room_are_no_echo() -> None:
     assert measure(near, far, full()).echo is None
 
 
+def filtered(near: Samples, low_hz: float, high_hz: float) -> Samples:
+    spectrum, hz = np.fft.rfft(near), np.fft.rfftfreq(len(near), 1 / RATE_HZ)
+    return _int16(np.fft.irfft(np.where((hz > low_hz) & (hz < high_hz), spectrum, 0), len(near)))
+
+
+def test_what_is_alike_at_one_pitch_only_is_no_echo() -> None:
+    near, far = room(full(), loss_db=6.0)
+    assert measure(filtered(near, 600, 700), far, full()).echo is None
+
+
+def test_an_echo_as_over_a_telephone_is_found() -> None:
+    near, far = room(full(), loss_db=12.0)
+    echo = measure(filtered(near, 300, 3400), far, full()).echo
+    assert echo is not None
+    assert echo.delay_ms == pytest.approx(60, abs=1)
+
+
 def test_a_sound_that_is_in_one_sweep_only_is_no_echo() -> None:
     near, far = room(full(), loss_db=10.0)
     near[: 1000 + full().starts[1]] = room(full(), loss_db=None)[0][: 1000 + full().starts[1]]
