@@ -112,7 +112,10 @@ _LONGEST_PAUSE_S = 8.0
 
 
 def replay(reply: Samples, recording: Samples) -> Replay:
-    """Compare what was to be said with a recording at the same rate that has it once, as a whole or in parts."""
+    """Compare what was to be said with a recording at the same rate that has it once, as a whole or in parts.
+
+    The device stands still for whole blocks: a pause that is not of whole blocks skipped or repeated something.
+    """
     sounds = np.flatnonzero(reply)
     if not len(sounds) or not recording.any():
         return Replay(exact=False, pauses_ms=(), why="nothing was played")
@@ -127,7 +130,7 @@ def replay(reply: Samples, recording: Samples) -> Replay:
         gone_on = _place_after(reply_f, recording_f, frame, shift)
         if gone_on is None:
             return Replay(exact=False, pauses_ms=tuple(pauses), why=f"lost at {frame * 10} ms")
-        if not _joined(reply, recording, frame, shift, gone_on):
+        if (gone_on - shift) % BLOCK or not _joined(reply, recording, frame, shift, gone_on):
             return Replay(exact=False, pauses_ms=tuple(pauses), why=f"not whole at {frame * 10} ms")
         pauses.append((gone_on - shift) * 1000 / RATE_HZ)
         shift = gone_on
@@ -164,10 +167,12 @@ def _place_after(reply: Signal, recording: Signal, frame: int, shift: int) -> in
     if len(probe) < BLOCK or len(heard) < len(probe) or not probe.any():
         return None
     size = 1 << len(heard).bit_length()
-    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)[
-        : len(heard) - len(probe) + 1
-    ]
-    return int(match.argmax()) + shift
+    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)
+    sums = np.concatenate(([0.0], np.cumsum(heard**2)))
+    energy = sums[len(probe) :] - sums[: -len(probe)]
+    # Against its own loudness: what is merely louder does not fit better.
+    alike = match[: len(energy)] / np.sqrt(np.maximum(energy, 1e-4 * float((probe**2).sum())))
+    return int(alike.argmax()) + shift
 
 
 def _joined(reply: Samples, recording: Samples, frame: int, before: int, after: int) -> bool:
