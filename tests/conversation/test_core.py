@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talkbox import PCM_100_MS, Box, delta, only, states
+from talkbox import PCM_100_MS, Box, delta, only, shapes, states
 
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
@@ -318,12 +319,32 @@ def test_a_file_whose_link_is_lost_ends_with_the_reason() -> None:
     assert only(ended, fx.Record)[-1].record.end_reason == "link lost: refused"
 
 
+def test_a_session_to_which_nobody_talks_is_closed_and_a_voice_or_a_command_opens_another() -> None:
+    box = Box(idle_hangup_s=10.0).live()
+    box.wait(9000)
+    box.do(ev.VoiceStopped())
+    assert only(box.wait(9000), fx.CloseLink) == [], "somebody stirred"
+    assert len(only(box.wait(10_100), fx.CloseLink)) == 1
+    assert box.state is State.DOZING
+    assert len(only(box.do(ev.VoiceStarted()), fx.OpenLink)) == 1
+    assert box.state is State.CONNECTING
+    box.ready()
+    box.wait(10_100)
+    woken = box.do(cmd.RequestResponse(request_id=7))
+    assert len(only(woken, fx.OpenLink)) == len(only(woken, fx.Refuse)) == 1
+
+
 # What must never happen, whatever happens.
 
 RESPONSES = st.sampled_from(["r1", "r2", "r3"])
 ITEMS = st.sampled_from(["a1", "a2", "u1"])
 MS = st.integers(0, 400)
 REQUEST_ID = st.just(0)
+OWN_TIMERS = ["answer", "quiet", "talk", "signs", "idle", "confirm:evt_3"]
+TIMERS = [*OWN_TIMERS, "speech", "overlap.confirm", "overlap.evidence", "overlap.latest", "overlap.resume"]
+LOCAL_SESSION = ev.SessionView(instructions="Be kind.", turn_detection=None)
+TYPES = st.sampled_from(["server_vad", "semantic_vad", "none", "local"])
+MODES = st.sampled_from(["immediate", "confirm", "off"])
 EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ev.LinkReady, session_id=st.just("s"), model=st.just("m"), session=st.just(SESSION)),
     st.builds(ev.LinkLost, reason=st.just("x"), fatal=st.booleans()),
@@ -359,15 +380,22 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
         ev.PlayoutProgressed, heard=st.builds(ev.Heard, item_id=ITEMS, content_index=st.just(0), heard_samples=MS)
     ),
     st.builds(ev.PlayoutIdle),
+    st.builds(ev.ItemAdded, item_id=ITEMS, item_type=st.just("message")),
+    st.builds(ev.VoiceStarted),
+    st.builds(ev.VoiceStopped),
+    st.builds(ev.LocalTurnStarted),
+    st.builds(ev.LocalTurnStopped, speech_ms=st.integers(0, 3000)),
+    st.builds(ev.SessionUpdated, session=st.just(LOCAL_SESSION)),
     st.builds(ev.AudioInputEnded),
-    st.builds(ev.TimerFired, name=st.sampled_from(["answer", "quiet", "talk", "speech", "signs", "confirm:evt_3"])),
+    st.builds(ev.TimerFired, name=st.sampled_from(TIMERS)),
     st.builds(cmd.StartConversation, request_id=REQUEST_ID, conversation_id=st.just("c")),
     st.builds(cmd.StopConversation, request_id=REQUEST_ID),
     st.builds(cmd.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),
     st.builds(cmd.RequestResponse, request_id=REQUEST_ID, wait=st.booleans()),
     st.builds(cmd.InterruptResponse, request_id=REQUEST_ID),
     st.builds(cmd.SetInstructions, request_id=REQUEST_ID, text=st.one_of(st.none(), st.just("x"))),
-    st.builds(cmd.SetTurnDetection, request_id=REQUEST_ID, changes=st.just({"threshold": 0.5})),
+    st.builds(cmd.SetTurnDetection, request_id=REQUEST_ID, changes=st.builds(dict, type=TYPES)),
+    st.builds(cmd.SetBargeIn, request_id=REQUEST_ID, changes=st.builds(dict, mode=MODES)),
     st.builds(cmd.TalkBegin, request_id=REQUEST_ID),
     st.builds(cmd.TalkEnd, request_id=REQUEST_ID),
 )
@@ -375,20 +403,23 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(
-    mode=st.sampled_from(["immediate", "off"]),
+    mode=MODES,
+    kind=TYPES,
     source=st.sampled_from(["microphone", "file"]),
     events=st.lists(EVENTS, max_size=60),
     share=st.floats(0, 1.5),
 )
-def test_whatever_happens_the_promises_hold(mode: Any, source: str, events: list[ev.Event], share: float) -> None:
-    box = Box(mode=mode, source=source)
+def test_whatever_happens_the_promises_hold(
+    mode: Any, kind: Any, source: str, events: list[ev.Event], share: float
+) -> None:
+    box = Box(ev.TurnDetection(type=kind), mode=mode, source=source, idle_hangup_s=0.5)
     box.live()
     called, truncated, flushed = set[str](), 0, 0
     received: dict[str, int] = {}
     unanswered_creates = 0
     for number, drawn in enumerate(events):
         event = replace(drawn, request_id=100 + number) if isinstance(drawn, cmd.Command) else drawn
-        live = box.state not in (State.OFF, State.CONNECTING)
+        live = box.state not in (State.OFF, State.CONNECTING, State.DOZING)
         effects = box.do(event)
         if isinstance(event, ev.AudioDelta) and live:
             received[event.item_id] = received.get(event.item_id, 0) + 100
@@ -411,6 +442,10 @@ def test_whatever_happens_the_promises_hold(mode: Any, source: str, events: list
         assert not (played and box.state is State.OFF)
     assert truncated <= flushed, "at most one truncate for each interruption"
     box.do(ev.LinkLost(reason="the end"), cmd.StopConversation(request_id=9999))
+    told = [(0.0, False), *shapes(box.log)]
+    assert all(before != after for before, after in pairwise(told)), "a shape is told when it changes"
+    assert told[-1] == (0.0, False)
+    assert not box.timers
     ids = [effect.request_id for effect in box.log if isinstance(effect, fx.Reply | fx.Refuse)]
     assert len(ids) == len(set(ids)), "nobody is answered twice"
     numbers = {100 + number for number, event in enumerate(events) if isinstance(event, cmd.Command)}

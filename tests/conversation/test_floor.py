@@ -454,3 +454,11 @@ def test_a_limit_below_the_shortest_turn_makes_a_turn_of_what_is_judged() -> Non
 
 def test_a_timer_that_was_cancelled_meanwhile_does_nothing() -> None:
     assert speaking().do(ev.TimerFired(name="overlap.resume")) == []
+
+
+def test_a_local_turn_is_over_when_the_box_is_not_to_detect_turns_any_more() -> None:
+    box = Box(ev.TurnDetection(type="local")).live()
+    box.do(ev.LocalTurnStarted())
+    assert box.state is State.HEARING
+    box.do(cmd.SetTurnDetection(request_id=9, changes={"type": "semantic_vad"}))
+    assert box.state is State.LISTENING

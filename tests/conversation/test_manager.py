@@ -101,7 +101,8 @@ def delta() -> ev.AudioDelta:
 
 @pytest.mark.asyncio
 async def test_a_conversation_opens_the_link_plays_flushes_and_closes_it() -> None:
-    async with running(World()) as world:
+    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), barge_in=ev.BargeIn(mode="immediate"))
+    async with running(World(policy)) as world:
         await world.start()
         await world.noted("connect")
         world.manager.post(ev.ResponseCreated(response_id="r"))

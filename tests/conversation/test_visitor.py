@@ -234,3 +234,36 @@ def test_the_session_that_goes_takes_its_noises_with_it() -> None:
     box.do(ev.LinkLost(reason="gone"))
     box.ready()
     assert recorded(box.do(ev.InputCommitted(item_id="u1"))) == ["u1"], "another session may use the name again"
+
+
+def test_of_a_noise_nothing_is_understood() -> None:
+    box = Box().live()
+    box.reply()
+    box.speaks()
+    box.stops(after_ms=100)
+    words = (
+        ev.UserTranscriptDelta(item_id="u1", delta="Hm"),
+        ev.UserTranscriptDone(item_id="u1", transcript="Hm."),
+        ev.UserTranscriptFailed(item_id="u1", message="nothing"),
+    )
+    assert box.do(*words) == []
+
+
+def test_the_rest_of_a_noise_that_was_cut_off_is_a_turn_that_interrupts_nothing() -> None:
+    box = Box(longest_speech_s=5.0).live()
+    box.speaks()
+    box.wait(5001)
+    box.reply()
+    assert recorded(box.speaks("u2")) == ["u2"]
+    assert box.do(ev.VoiceStarted(), ev.VoiceStopped()) == [], "the service hears it still"
+    over = box.stops("u2", after_ms=3000)
+    assert records(box, "u2")[-1].audio_ms == 500 + 3000 + 1200
+    assert shapes(over) == []
+
+
+def test_the_end_of_what_was_cut_off_is_no_turn_of_its_own() -> None:
+    box = Box(longest_speech_s=5.0).live()
+    box.speaks()
+    box.wait(5001)
+    assert turns(box.do(ev.SpeechStopped(item_id="u1", audio_end_ms=99_999))) == ["speech_stopped"]
+    assert len(only(box.log, fx.CreateResponse)) == 1
