@@ -66,8 +66,12 @@ def running(daemon: Daemon) -> None:
 
 def test_the_room_is_measured_and_what_it_recommends_is_set(daemon: Daemon, card: VirtualCard) -> None:
     with card.loop_back(delay_ms=LOOP_MS, gain_db=LOOP_DB):
-        done = daemon.ctl("--json", "selftest", "--apply", deadline_s=PATIENCE_S)
-    found = json.loads(done.stdout)
+        for _ in range(3):
+            done = daemon.ctl("--json", "selftest", "--apply", deadline_s=PATIENCE_S)
+            found = json.loads(done.stdout)
+            # The virtual card of a busy machine loses sound; the self-test notices, and says to repeat it.
+            if not any("Sound was lost" in problem for problem in found["problems"]):
+                break
     print(json.dumps(found, indent=2))
     assert LOOP_MS + STREAMS_MS[0] < found["latency_ms"] < LOOP_MS + STREAMS_MS[1]
     assert found["echo_return_loss_db"] == pytest.approx(-LOOP_DB, abs=1)
