@@ -14,8 +14,9 @@ from rig import speech
 from rig.card import Ear, VirtualCard
 from rig.daemon import Daemon
 from rig.open_table import Visitor, spoken, turns_of_nobody
-from rig.playing import played
+from rig.playing import ducked, played
 from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
+from rig.sound import ALIKE, RATE_HZ, windows
 
 LONG = ("assistant_services", "assistant_booked", "assistant_hours")
 """29.6 s, three of which are the 90."""
@@ -42,12 +43,13 @@ def disturbances(ear: Ear, since_s: float) -> list[str]:
     recording = ear.wait_until_recorded(time.monotonic() + 0.1).since(since_s)
     found = []
     for name in LONG:
-        heard = played(speech.clip(name), recording.samples)
-        whole = sum(1 for step in heard.loudness if step.coherence > 0.9) / max(len(heard.loudness), 1)
-        changed = [step.gain_db for step in heard.loudness if abs(step.gain_db) > 1 and step.coherence > 0.9]
+        clip = speech.clip(name)
+        heard = played(clip, recording.samples)
+        there = [window for window in windows(clip, recording.samples, heard.lag) if window.coherence > ALIKE]
+        said = windows(clip, clip, 0)
         found += [f"{name}: {len(heard.pauses)} pauses"] if heard.pauses else []
-        found += [f"{name}: {len(changed) * 20} ms at another loudness"] if changed else []
-        found += [f"{name}: only {whole:.0%} is there"] if whole < 0.95 else []
+        found += [f"{name}: ducked at {window.at / RATE_HZ:.1f} s" for window in ducked(clip, recording.samples)]
+        found += [f"{name}: only {len(there) / len(said):.0%} is there"] if len(there) < 0.95 * len(said) else []
     return found
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from rig.sound import FLOOR, RATE_HZ, Samples, find, first_sound, last_sound
+from rig.sound import ALIKE, FLOOR, RATE_HZ, Samples, Window, find, first_sound, last_sound, windows
 
 STEP = RATE_HZ // 50
 """Loudness is judged in steps of 20 ms."""
@@ -164,3 +164,9 @@ def heard_bounds_ms(clip: Samples, recording: Samples) -> tuple[float, float]:
     still_to_come = np.flatnonzero(np.abs(clip[ended + 1 :].astype(np.int32)) > FLOOR)
     assert len(still_to_come), "the reply was not interrupted"
     return ended / RATE_HZ * 1000, (ended + 1 + int(still_to_come[0])) / RATE_HZ * 1000
+
+
+def ducked(clip: Samples, recording: Samples) -> list[Window]:
+    """The tenths of a second in which the clip was at less than two thirds of its loudness, and undamaged."""
+    lag = find(clip[: RATE_HZ // 2], recording).lag
+    return [window for window in windows(clip, recording, lag) if window.coherence > ALIKE and window.gain < 2 / 3]

@@ -49,10 +49,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One stretch of the clip against the recording: `slip` is how many samples it lies off the clip's own place."""
+    """One stretch of the clip against the recording: `slip` is how many samples it lies off the clip's own place.
+
+    `gain` 1.0: as loud as in the clip.
+    """
 
     at: int
     slip: int
+    gain: float
     coherence: float
 
 
@@ -94,7 +98,7 @@ def windows(clip: Samples, recording: Samples, lag: int) -> list[Window]:
         moved = first + match.lag - lag - at
         if match.coherence > ALIKE:
             slip = moved
-        found.append(Window(at=at, slip=moved, coherence=match.coherence))
+        found.append(Window(at=at, slip=moved, gain=match.gain, coherence=match.coherence))
     return found
 
 
