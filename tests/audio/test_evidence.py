@@ -74,4 +74,6 @@ def test_silence_teaches_nothing_and_noise_is_no_evidence() -> None:
     scores = [evidence.feed(spectrum(1e-3), SILENCE) for _ in range(300)]
     assert max(scores[20:]) < 1.0
     hear(evidence, 500, echo=0.1)
+    for _ in range(8000):
+        evidence.feed(spectrum(1e-3), SILENCE)
     assert hear(evidence, 16, echo=0.1, visitor=2.0) > 3.0

@@ -69,6 +69,13 @@ def test_the_library_is_loaded_only_for_its_rung_and_told_the_round_trip() -> No
     assert [library.delay_ms for library in Rig("aec").made] == [40]
 
 
+def test_a_mode_that_changes_before_the_first_frame_is_the_first_one() -> None:
+    rig = Rig("half_duplex")
+    rig.ladder.set_mode("none")
+    assert not rig.ladder.needs_far
+    assert (rig.hear(1) == 5000).all()
+
+
 def test_a_mode_that_does_not_exist_is_refused() -> None:
     with pytest.raises(AudioError, match="loud"):
         Ladder("loud", tail_ms=0, round_trip_ms=0)

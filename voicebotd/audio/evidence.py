@@ -28,9 +28,6 @@ _HISTORY_FRAMES = 400
 """The return is learned from the last 4 s in which something played."""
 _QUANTILE = 0.8
 """0.95 learned from the visitor who interrupts; 0.8 with a threshold of its own caught more at as few mistakes."""
-_EXTREME = 0.95
-_SPREAD_DB = 4.0
-"""A room whose echo returns less evenly than this, between those two quantiles, gets so much more margin."""
 _RISE_DB = 0.5
 """No frame counts as more than this above what is known. A visitor of one second raises the return by at most 5 dB, a
 microphone that was turned up is followed at 3 to 6 dB/s."""
@@ -47,6 +44,8 @@ _CAP_DB = 12.0
 _AVERAGE_FRAMES = 16
 """A single loud frame proves nothing. 8 frames were 20 ms faster and opened twice as often for nothing."""
 _TINY = 1e-10
+_NOTHING = 1e-6
+"""A band of what was played below -110 dBFS: nothing was played."""
 
 
 class Evidence:
@@ -90,7 +89,7 @@ class Evidence:
 
     def _learn(self) -> None:
         loud = self._sounding > self._peak * _WORTH_LEARNING
-        if not self._played.any() or loud.sum() < 2:
+        if self._played.max() < _NOTHING or loud.sum() < 2:
             return
         assert self._heard is not None
         echo = np.maximum(self._heard - 2 * self._noise, _TINY)
@@ -102,8 +101,7 @@ class Evidence:
         if self._learned >= _FIRST_FRAMES and self._learned % 5 == 0:
             known = self._returns[: min(self._learned, _HISTORY_FRAMES)]
             caution_db = max(0.0, _EARLY_DB * (1 - self._learned / _SURE_FRAMES))
-            usual_db, extreme_db = np.quantile(known, (_QUANTILE, _EXTREME), axis=0)
-            self._return_db = np.maximum(usual_db, extreme_db - _SPREAD_DB) + caution_db
+            self._return_db = np.quantile(known, _QUANTILE, axis=0) + caution_db
 
 
 def _bands(power: Spectrum) -> Bands:
