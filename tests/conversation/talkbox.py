@@ -50,6 +50,8 @@ class Box:
         effects: list[fx.Effect] = []
         for event in events:
             self.now_s += 0.001
+            if isinstance(event, ev.TimerFired):
+                self.timers.pop(event.name, None)
             now = self.core.handle(event, self.now_s)
             self._note(now)
             effects += now
@@ -71,7 +73,6 @@ class Box:
         effects: list[fx.Effect] = []
         while due := [(at_s, name) for name, at_s in self.timers.items() if at_s <= end_s]:
             at_s, name = min(due)
-            del self.timers[name]
             self.now_s = max(self.now_s, at_s)
             effects += self.do(ev.TimerFired(name=name))
         self.now_s = max(self.now_s, end_s)

@@ -178,6 +178,8 @@ class World:
         self.do(ev.UserTranscriptDone(item_id=item, transcript="well"))
         if detection.create_response and self.active is None:
             self.create({})
+        elif detection.create_response:
+            self.unanswered = ""  # the service's own response fails while another is active
 
     # Time.
 
