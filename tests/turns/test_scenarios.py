@@ -43,7 +43,7 @@ def test_with_echo_control_it_does_not(rung, mode):
 
 
 async def somebody_speaks(box: Box, _talker: Talker) -> float | None:
-    await box.run(2)
+    await box.run(5)  # of a room that it hears for the first time, the canceller lets nothing through at first
     onset_s = box.say(visitors()[1].samples)
     await box.run(2.5)
     silent_s = silent_from(box.played, box.played_at_s, onset_s)
@@ -53,7 +53,7 @@ async def somebody_speaks(box: Box, _talker: Talker) -> float | None:
 def test_a_real_interruption_is_caught_through_the_echo_canceller():
     silent_s = spent("aec", "immediate", somebody_speaks)
     assert silent_s is not None
-    assert silent_s < 1.2
+    assert silent_s < 0.7
 
 
 def test_nobody_can_interrupt_through_the_half_duplex_gate():
