@@ -149,6 +149,7 @@ def _forget(box: Box, talker: Talker) -> None:
     """Throw away what the bench and the server keep of the past, so that what grows is the box itself."""
     del box.played[:-100], box.played_at_s[:-100]
     box.captured.clear()
+    box.recorded.clear()
     box.events.clear()
     box.happened.clear()
     box.service.forget()

@@ -198,7 +198,11 @@ class _Watched:
 
 
 class Box:
-    """`say` puts sound into the room, `step` lets 10 ms pass. `played` is the loudspeaker, block by block."""
+    """`say` puts sound into the room, `step` lets 10 ms pass.
+
+    Block by block: `played` is what the loudspeaker was given, `recorded` what the microphone gave, `captured` what
+    echo control made of that.
+    """
 
     def __init__(self, setup: Setup, brain: Brain, clock: Clock) -> None:
         config = configuration(setup.words)
@@ -210,6 +214,7 @@ class Box:
         self.played: list[Samples] = []
         self.played_at_s: list[float] = []
         self.captured: list[bytes] = []
+        self.recorded: list[Samples] = []
         self._sounds: deque[tuple[int, Signal]] = deque()
         self._block = 0
         self._play_block_s = BLOCK_S / (1 + setup.acoustics.drift_ppm * 1e-6)
@@ -310,6 +315,7 @@ class Box:
         self.clock.now_s = now_s
         sound = to_int16(self._room.hear() + self._said())
         self._block += 1
+        self.recorded.append(sound)
         exchange.record(sound)
         await self._pass_on()
 

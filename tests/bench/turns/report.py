@@ -109,6 +109,8 @@ class Sentences:
     """Of those whose pauses are all of 1.4 s or shorter."""
     short: int
     extra_ms: list[float]
+    box_ms: list[float]
+    """Of that, what the box adds to a server that hears the microphone itself."""
 
 
 def sentences(records: list[Record]) -> Sentences | None:
@@ -122,6 +124,7 @@ def sentences(records: list[Record]) -> Sentences | None:
         cut_off_short=sum(record["cut_off"] for record in short),
         short=len(short),
         extra_ms=[record["extra_ms"] for record in said if record["extra_ms"] is not None],
+        box_ms=[record["box_ms"] for record in said if record["box_ms"] is not None],
     )
 
 
@@ -274,12 +277,23 @@ def noise_table(results: Results) -> Table:
 
 
 def sentence_table(results: Results) -> Table:
-    head = ("profile", "turns", "n", "cut off", "pauses <= 1.4 s", "cut off of those", "extra ms", "p95")
+    head = (
+        "profile",
+        "turns",
+        "n",
+        "cut off",
+        "pauses <= 1.4 s",
+        "cut off of those",
+        "extra ms",
+        "p95",
+        "by the box",
+        "p95",
+    )
     rows = []
     for cell in results.cells("sentences"):
         said = sentences(results.by_cell[cell])
         if said:
-            extra = (_rank(said.extra_ms, 50), _rank(said.extra_ms, 95))
+            extra = [_rank(values, share) for values in (said.extra_ms, said.box_ms) for share in (50, 95)]
             rows.append((cell.profile, cell.turns, said.number, said.cut_off, said.short, said.cut_off_short, *extra))
     return (
         "questions with pauses of 300-1500 ms inside (extra: beyond silence_duration_ms, without the network)",
@@ -330,6 +344,10 @@ def aims(results: Results) -> list[tuple[str, str, str]]:
     reached = patient is not None and not patient.cut_off_short
     judge("patient never cuts off a pause of 1.4 s", told, reached)
     quick = sentences(results.of(scenario="sentences", profile="responsive"))
-    extra = float(np.median(quick.extra_ms)) if quick and quick.extra_ms else None
-    judge("responsive adds less than 60 ms (median)", None if extra is None else f"{extra:.0f} ms", (extra or 0) < 60)
+    for aim, values in (
+        ("responsive: less than 60 ms beyond silence_duration_ms (median)", quick.extra_ms if quick else []),
+        ("responsive: of that less than 60 ms by the box (median)", quick.box_ms if quick else []),
+    ):
+        extra = float(np.median(values)) if values else None
+        judge(aim, None if extra is None else f"{extra:.0f} ms", extra is not None and extra < 60)
     return found

@@ -5,6 +5,7 @@ Owns the course of events (who speaks when) and which numbers are kept; `measure
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,8 @@ from turns.corpus import (
 )
 from turns.measure import disturbances, lost_share, replay, silent_from
 from turns.room import Acoustics, level_dbfs
+from turns.service import Ears
+from voicebotd.rehearsal.vad import CHUNK_MS
 
 Record = dict[str, Any]
 
@@ -247,13 +250,30 @@ async def _one_sentence(job: Job, rng: np.random.Generator, box: Box) -> Record:
     commits = box.service.times("input_audio_buffer.committed", onset_s)
     answers = box.service.times("response.created", end_s)
     early = [at_s for at_s in commits if at_s < end_s]
+    whole = bool(answers) and not early
     return {
         "job": job,
         "pauses_ms": pauses_ms,
         "cut_off": bool(early),
-        "extra_ms": None if early or not answers else (answers[0] - end_s) * 1000 - silence_ms,
+        "extra_ms": (answers[0] - end_s) * 1000 - silence_ms if whole else None,
+        "box_ms": (answers[0] - _would_answer_s(box, onset_s, end_s)) * 1000 if whole else None,
         "unheard": not commits,
     }
+
+
+def _would_answer_s(box: Box, onset_s: float, end_s: float) -> float:
+    """When a server that heard the microphone itself, without any box between, would have ended the turn."""
+    rule = box.config.settings.turn_detection
+    first = max(0, round((onset_s - 0.5 - box.began_s) * 100))
+    ears, heard_s, ends_s = Ears(), box.began_s + first / 100, math.inf
+    silent_ms = 0
+    for block in box.recorded[first:]:
+        heard_s += 0.01
+        for probability in ears.feed(block.tobytes()):
+            silent_ms = 0 if probability >= rule.threshold else silent_ms + CHUNK_MS
+            if heard_s > end_s and silent_ms >= rule.silence_duration_ms:
+                ends_s = min(ends_s, heard_s)
+    return ends_s
 
 
 _SCENARIOS: dict[str, Callable[[Job, np.random.Generator, Clock], Any]] = {
