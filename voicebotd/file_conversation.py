@@ -123,7 +123,7 @@ async def _bounded(duration_s: float) -> AsyncIterator[Callable[[ev.Event], None
         nonlocal to_come_s
         if isinstance(event, ev.AudioInputEnded):
             to_come_s = 0.0
-        elif not to_come_s or not isinstance(event, ev.SpeechStarted | ev.ResponseCreated):
+        elif not to_come_s or not isinstance(event, ev.SpeechStarted | ev.LocalTurnStarted | ev.ResponseCreated):
             return
         if not limit.expired():
             limit.reschedule(loop.time() + to_come_s + ANSWER_S)

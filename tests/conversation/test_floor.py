@@ -462,3 +462,15 @@ def test_a_local_turn_is_over_when_the_box_is_not_to_detect_turns_any_more() -> 
     assert box.state is State.HEARING
     box.do(cmd.SetTurnDetection(request_id=9, changes={"type": "semantic_vad"}))
     assert box.state is State.LISTENING
+
+
+def test_people_are_told_what_happens_to_the_reply() -> None:
+    box = speaking()
+    box.speaks()
+    box.stops(after_ms=600)
+    box.wait(900)
+    box.speaks("u2")
+    box.stops("u2", after_ms=1500)
+    box.flushed()
+    told = [one.data["event"] for one in only(box.log, fx.Publish) if one.topic == "response"]
+    assert told == ["ducked", "paused", "resumed", "ducked", "paused", "interrupted"]

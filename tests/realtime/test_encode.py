@@ -13,6 +13,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import BaseModel, TypeAdapter
 
 from voicebotd.conversation.effects import (
+    AppendAudio,
     CancelResponse,
     ClearInput,
     CommitInput,
@@ -67,6 +68,10 @@ effects: st.SearchStrategy[ToService] = st.one_of(
     st.builds(CommitInput, event_id=ids),
     st.builds(ClearInput, event_id=ids),
 )
+
+
+def test_what_was_heard_before_travels_like_the_microphone_s_audio_and_without_an_id() -> None:
+    assert encode(AppendAudio(event_id="", pcm=b"\1\0")) == append_audio(b"\1\0")
 
 
 @given(effects)

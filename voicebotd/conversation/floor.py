@@ -84,7 +84,7 @@ class Floor:
             return [*again, told, *self._overlap.begin(sounding=dialogue.sounding, duck_db=rule.duck_db)]
         generating = dialogue.responses.generating
         plan = barge_in.speech_began(rule.mode, generating=generating, service_interrupts=service_interrupts)
-        return [*again, *dialogue.interrupt(plan), told, *self._overlap.release(), *self._record(speech)]
+        return [*again, *dialogue.interrupt(plan), told, *self._release(), *self._record(speech)]
 
     def take(self) -> list[fx.Effect]:
         """What is judged is a turn: the reply is over. Nothing is judged: there is nothing to take."""
@@ -93,7 +93,7 @@ class Floor:
             return []
         plan = barge_in.hard_stop(generating=self._dialogue.responses.generating)
         self._dialogue.owes_outputs = False
-        return [*self._dialogue.interrupt(plan), *self._overlap.release(), *self._record(speech)]
+        return [*self._dialogue.interrupt(plan), *self._release(), *self._record(speech)]
 
     def noise(self) -> list[fx.Effect]:
         """It was no turn: the reply goes on after a moment, and what waited for the visitor's silence goes ahead."""
@@ -136,6 +136,10 @@ class Floor:
         self.deaf, self.cut_off = False, ""
         return self._standing.hands_off(self._ids.event(), on=False)
 
+    def _release(self) -> list[fx.Effect]:
+        """Undo what was done to the reply; it goes on if there is anything left of it."""
+        return self._overlap.release(goes_on=self._dialogue.ledger.unfinished)
+
     def _record(self, speech: Speech) -> list[fx.Effect]:
         return self._dialogue.turns.visitor_began(speech.item_id) if speech.item_id else []
 
@@ -161,7 +165,7 @@ class Floor:
     def stand_down(self) -> list[fx.Effect]:
         """Nothing is judged any more, and what is being said is a turn."""
         speech = self.judged
-        return [*self._overlap.release(), *(self._record(speech) if speech is not None else [])]
+        return [*self._release(), *(self._record(speech) if speech is not None else [])]
 
     def stopped(self) -> list[fx.Effect]:
         """A person stopped the reply."""
@@ -179,7 +183,7 @@ class Floor:
     def lost(self) -> list[fx.Effect]:
         """The visitor's words are gone, with the session or under the talk key. What plays goes on at once."""
         self.speech, self.local = None, False
-        return [*self._overlap.release(), *self.hear_again()]
+        return [*self._release(), *self.hear_again()]
 
     # Time.
 
@@ -204,7 +208,7 @@ class Floor:
         if timer == CONFIRM:
             return self._overlap.confirm()
         if timer == RESUME:
-            return self._overlap.release()
+            return self._overlap.release(goes_on=True)
         if timer == SPEECH:
             return self._too_long()
         if timer == EVIDENCE and not self._proven(now_s):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from voicebotd.conversation.effects import Effect, ShapePlayout
+from voicebotd.conversation.effects import Effect, Publish, ShapePlayout
 
 
 class Phase(StrEnum):
@@ -54,13 +54,18 @@ class Overlap:
         """It was nothing. The shape stays until `release`."""
         self.phase = Phase.RESUMING
 
-    def release(self) -> list[Effect]:
-        """Nothing is judged any more; what is played from now on is as loud as it came."""
-        self.phase = Phase.NONE
-        return self._shape(0.0, paused=False)
+    def release(self, *, goes_on: bool) -> list[Effect]:
+        """Nothing is judged any more; what is played from now on is as loud as it came.
 
-    def _shape(self, gain_db: float, *, paused: bool) -> list[Effect]:
+        `goes_on`: the same reply is heard again, and people are told so.
+        """
+        self.phase = Phase.NONE
+        return self._shape(0.0, paused=False, told=goes_on)
+
+    def _shape(self, gain_db: float, *, paused: bool, told: bool = True) -> list[Effect]:
         if (gain_db, paused) == (self._gain_db, self.paused):
             return []
         self._gain_db, self.paused = gain_db, paused
-        return [ShapePlayout(gain_db=gain_db, paused=paused)]
+        shape = ShapePlayout(gain_db=gain_db, paused=paused)
+        word = "paused" if paused else "ducked" if gain_db else "resumed"
+        return [shape, Publish(topic="response", data={"event": word})] if told else [shape]
