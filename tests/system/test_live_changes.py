@@ -185,8 +185,9 @@ def test_no_interruptions(server: Rehearsal, daemon: Daemon, card: VirtualCard) 
 
 
 LEARNING_S = {"aec": 2.5, "gate": 2.5}
-"""A rung that has to learn the room first is careful until it has."""
+"""A rung that has to learn the room first is careful until it has, and again when a busy machine lost samples."""
 HEARS_WHILE_IT_SPEAKS = {"none": True, "half_duplex": False, "aec": True, "gate": True}
+TRIES = 3
 
 
 @pytest.mark.parametrize("rung", HEARS_WHILE_IT_SPEAKS)
@@ -199,10 +200,11 @@ def test_echo_control(server: Rehearsal, daemon: Daemon, card: VirtualCard, rung
     with card.listening() as ear:
         began_s = ask_for_more(daemon, ear)
         ear.wait_until_recorded(began_s + LEARNING_S.get(rung, 0.0))
-        card.say_it_all(speech.clip("visitor_goodbye"))
-        if HEARS_WHILE_IT_SPEAKS[rung]:
-            server.wait_for_sent("input_audio_buffer.speech_started", since_s=began_s, deadline_s=2)
-        else:
-            ear.wait_until_recorded(time.monotonic() + 0.5)
-            assert server.sent("input_audio_buffer.speech_started", since_s=began_s) == []
+        for _ in range(TRIES if HEARS_WHILE_IT_SPEAKS[rung] else 1):
+            card.say_it_all(speech.clip("visitor_goodbye"))
+            ear.wait_until_recorded(time.monotonic() + 0.3)
+            noticed = server.sent("input_audio_buffer.speech_started", since_s=began_s)
+            if noticed:
+                break
+        assert bool(noticed) == HEARS_WHILE_IT_SPEAKS[rung]
     assert daemon.status()["audio"]["respawns"] == respawns
