@@ -474,3 +474,19 @@ def test_people_are_told_what_happens_to_the_reply() -> None:
     box.flushed()
     told = [one.data["event"] for one in only(box.log, fx.Publish) if one.topic == "response"]
     assert told == ["ducked", "paused", "resumed", "ducked", "paused", "interrupted"]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_waits_is_created_when_the_noise_is_deleted_or_a_moment_later_if_no_item_comes(
+    committed: bool,
+) -> None:
+    box = speaking()
+    box.do(CALL)
+    box.speaks()
+    box.done()
+    box.wait(1500)
+    over = box.do(ev.SpeechStopped(item_id="u1", audio_end_ms=box.began_ms["u1"] + 1500))
+    assert only(over, fx.CreateResponse) == [], "the cough would be a part of it"
+    later = box.do(ev.InputCommitted(item_id="u1")) if committed else box.wait(801)
+    order = [type(one) for one in later if isinstance(one, fx.ToService)]
+    assert order == ([fx.DeleteItem] if committed else []) + [fx.CreateResponse]

@@ -301,12 +301,14 @@ def test_an_answer_that_the_service_announced_and_does_not_make_is_made_by_us_wh
     assert creates(responses.give_up()) == []
 
 
-def test_nothing_is_created_while_a_reply_is_cut() -> None:
+def test_nothing_is_created_before_the_service_s_conversation_is_in_order() -> None:
     responses = Responses()
-    responses.cut_began()
+    responses.wait_for("cut")
+    responses.wait_for("noise")
     assert responses.submit(Request(event_id="e1")) == []
     assert responses.waiting
-    assert creates(responses.cut_ended()) == ["e1"]
+    assert responses.in_order("cut") == []
+    assert creates(responses.in_order("noise")) == ["e1"]
     assert not responses.waiting
 
 

@@ -163,7 +163,7 @@ class Dialogue:
             nothing = {"heard_ms": 0, "item_id": None}
             return [] if reply_to is None else [fx.Reply(request_id=reply_to, result=nothing)]
         self._cuts[token] = Cut(reply_to=reply_to)
-        self.responses.cut_began()
+        self.responses.wait_for("cut")
         return [fx.Flush(token=token)]
 
     def flushed(self, event: ev.PlayoutFlushed, *, connected: bool) -> list[fx.Effect]:
@@ -181,7 +181,7 @@ class Dialogue:
             effects.append(fx.Reply(request_id=cut.reply_to, result=told))
         if pieces:
             effects.append(fx.Publish(topic="response", data={"event": "interrupted", **told}))
-        return effects if self._cuts else [*effects, *self.responses.cut_ended()]
+        return effects if self._cuts else [*effects, *self.responses.in_order("cut")]
 
     def _mend(self, mending: barge_in.Mending) -> list[fx.Effect]:
         effects: list[fx.Effect] = []

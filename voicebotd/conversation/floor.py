@@ -138,7 +138,8 @@ class Floor:
 
     def _release(self) -> list[fx.Effect]:
         """Undo what was done to the reply; it goes on if there is anything left of it."""
-        return self._overlap.release(goes_on=self._dialogue.ledger.unfinished)
+        released = self._overlap.release(goes_on=self._dialogue.ledger.unfinished)
+        return [*released, *self._dialogue.responses.in_order("noise")]
 
     def _record(self, speech: Speech) -> list[fx.Effect]:
         return self._dialogue.turns.visitor_began(speech.item_id) if speech.item_id else []
@@ -208,7 +209,7 @@ class Floor:
         if timer == CONFIRM:
             return self._overlap.confirm()
         if timer == RESUME:
-            return self._overlap.release(goes_on=True)
+            return [*self._overlap.release(goes_on=True), *self._dialogue.responses.in_order("noise")]
         if timer == SPEECH:
             return self._too_long()
         if timer == EVIDENCE and not self._proven(now_s):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from voicebotd.conversation.effects import (
     CancelResponse,
@@ -28,6 +29,11 @@ TAG = "voicebotd_request"
 """Metadata key that the service echoes: tells our responses from those of its own turn detection."""
 ACTIVE_ALREADY = "conversation_already_has_active_response"
 NOTHING_TO_CANCEL = "response_cancel_not_active"
+
+
+Matter = Literal["cut", "noise"]
+"""What may be out of order in the service's conversation: a reply that was cut is known in full until it is truncated,
+and a noise is an item until it is deleted. A response that is created meanwhile is made of both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ class Responses:
         """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
         self._held = False
-        self._cutting = False
+        self._awaits: set[Matter] = set()
         self.active: str | None = None
         self.due = False
 
@@ -74,7 +80,7 @@ class Responses:
 
     @property
     def waiting(self) -> bool:
-        """Whether a response is to be created as soon as the present one, or a cut, is over."""
+        """Whether a response is to be created as soon as the present one is over and all is in order."""
         return bool(self._queue) and not self._held
 
     @property
@@ -126,12 +132,12 @@ class Responses:
         self._expect(service_answers)
         return self._advance()
 
-    def cut_began(self) -> None:
-        """The reply is being cut: create nothing before the service knows how much of it was heard."""
-        self._cutting = True
+    def wait_for(self, matter: Matter) -> None:
+        """Create nothing before the service's conversation is in order again."""
+        self._awaits.add(matter)
 
-    def cut_ended(self) -> list[Effect]:
-        self._cutting = False
+    def in_order(self, matter: Matter) -> list[Effect]:
+        self._awaits.discard(matter)
         return self._advance()
 
     def expect(self, otherwise: Request | None = None) -> None:
@@ -233,7 +239,7 @@ class Responses:
         self._queue.clear()
         self._answering = self._requested = self.active = self._cancelling = self._otherwise = None
         self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
-        self._cutting = False
+        self._awaits.clear()
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
 
     def drop_queue(self, kind: str, message: str) -> list[Effect]:
@@ -243,7 +249,7 @@ class Responses:
         return [effect for request in waiting for effect in _refuse(request, kind, message)]
 
     def _advance(self) -> list[Effect]:
-        if self._held or self._cutting or self.busy or not self._queue:
+        if self._held or self._awaits or self.busy or not self._queue:
             return []
         request = self._requested = self._queue.popleft()
         return [

@@ -83,6 +83,7 @@ class Visitor:
 
     def _noise(self, item_id: str) -> list[fx.Effect]:
         self._noises.add(item_id)
+        self._dialogue.responses.wait_for("noise")
         deleted = self.item_added(item_id) if self._judged_exists else []
         return [_turn("noise", item_id), *deleted, *self._floor.noise()]
 
@@ -137,7 +138,10 @@ class Visitor:
         judged = self._floor.judged
         self._judged_exists = self._judged_exists or (judged is not None and judged.item_id == item_id)
         due = self._noises.exists(item_id)
-        return [fx.DeleteItem(event_id=self._ids.event(), item_id=item_id)] if due else []
+        if not due:
+            return []
+        deleted = fx.DeleteItem(event_id=self._ids.event(), item_id=item_id)
+        return [deleted, *self._dialogue.responses.in_order("noise")]
 
     def timed_out(self, event: ev.InputTimedOut, _now_s: float) -> list[fx.Effect]:
         """The service commits the silence and answers it by itself, whatever it was told about creating responses.
