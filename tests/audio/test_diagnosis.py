@@ -115,7 +115,7 @@ def test_a_loudspeaker_that_nobody_hears_may_be_mute_or_be_headphones() -> None:
     assert "lives, but does not hear the loudspeaker 'Speaker'" in the_problem(diagnosis)
     assert "muted" in advice(diagnosis)
     assert "headphones" in advice(diagnosis)
-    assert diagnosis.recommended == Recommended(echo_control="none", volume_percent=70)
+    assert diagnosis.recommended is None, "once it is switched on, it would talk to an open microphone"
     assert diagnosis.echo_dbfs is None
 
 

@@ -106,11 +106,9 @@ def diagnose(measured: Measurement, situation: Situation, search: Search | None 
     broken = list(_broken(measured, situation, search or Search()))
     echo = measured.echo
     if broken or echo is None:
-        recommended = None
-        if not broken:
-            broken = [_unheard(situation)]
-            recommended = Recommended(echo_control="none", volume_percent=situation.volume_percent)
-        return _diagnosis([*broken, *_room(measured)], recommended, echo_dbfs=None, well="")
+        # Nothing is recommended: a loudspeaker that was only switched off would talk to an open microphone once it is
+        # on again.
+        return _diagnosis([*(broken or [_unheard(situation)]), *_room(measured)], None, echo_dbfs=None, well="")
     volume = _volume(echo, situation)
     recommended = Recommended(echo_control=_rung(echo, situation, volume), volume_percent=volume)
     findings = [*_level(measured, echo, situation, recommended), *_path(measured, echo), *_room(measured)]
@@ -185,7 +183,8 @@ def _unheard(situation: Situation) -> _Finding:
     return _Finding(
         problem=f"The microphone '{situation.input}' lives, but does not hear the loudspeaker '{situation.output}'.",
         advice="Either the loudspeaker is muted, switched off or unplugged: look at its mixer, its switch and its plug."
-        " Or headphones are in use, or the device removes its echo by itself: then echo control `none` is right.",
+        " Or headphones are in use, or the device removes its echo by itself: then"
+        " `voicebotctl config set --persist audio.echo_control=none` is right.",
     )
 
 
