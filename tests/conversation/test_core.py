@@ -319,6 +319,15 @@ def test_a_file_whose_link_is_lost_ends_with_the_reason() -> None:
     assert only(ended, fx.Record)[-1].record.end_reason == "link lost: refused"
 
 
+def test_a_radio_is_cut_off_and_a_cancelled_answer_is_no_trouble() -> None:
+    box = Box(mode="immediate", longest_speech_s=5.0).live()
+    box.do(started())
+    assert len(only(box.wait(5010), fx.CommitInput)) == 1
+    box.reply()
+    box.done(status="cancelled")
+    assert box.core.snapshot().trouble == ""
+
+
 def test_a_session_to_which_nobody_talks_is_closed_and_a_voice_or_a_command_opens_another() -> None:
     box = Box(idle_hangup_s=10.0).live()
     box.wait(9000)
