@@ -74,20 +74,32 @@ def disturbances(happened: Iterable[Shaped]) -> Disturbances:
 def lost_share(said: Signal, arrived: Signal) -> float:
     """How much of the first 500 ms of what was `said` is not in what `arrived`, by its energy-bearing 20 ms frames.
 
-    The two are laid over each other where they fit best; a frame is lost where what arrived of it is 12 dB too weak.
+    The two are laid over each other where they fit best; a frame is lost where what arrived of its spectrum is 12 dB
+    too weak. Spectra, because an echo canceller's high-pass turns phases; from 300 Hz up, because it takes what is below.
     """
     if len(arrived) < RATE_HZ // 10:
         return 1.0
-    at = _best_place(said, arrived)
-    padded = np.concatenate((np.zeros(len(said)), arrived, np.zeros(len(said))))
-    found = padded[len(said) + at : len(said) + at + ATTENDED_MS * RATE_HZ // 1000]
-    wanted = said[: len(found)]
-    frames = len(wanted) // 480
-    wanted, found = wanted[: frames * 480].reshape(-1, 480), found[: frames * 480].reshape(-1, 480)
+    wanted_sound, arrived_sound = _speech_band(said), _speech_band(arrived)
+    at = _best_place(wanted_sound, arrived_sound)
+    padded = np.concatenate((np.zeros(len(said)), arrived_sound, np.zeros(len(said))))
+    found_sound = padded[len(said) + at : len(said) + at + ATTENDED_MS * RATE_HZ // 1000]
+    wanted, found = _spectra(wanted_sound[: len(found_sound)]), _spectra(found_sound)
     energy = (wanted**2).sum(axis=1)
     counts = energy > energy.max() / 300
     gain = (wanted * found).sum(axis=1)[counts] / energy[counts]
     return float((gain < 10 ** (_LOST_DB / 20)).mean())
+
+
+def _speech_band(sound: Signal) -> Signal:
+    spectrum = np.fft.rfft(sound)
+    hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    spectrum[(hz < 300) | (hz > 4000)] = 0
+    return np.asarray(np.fft.irfft(spectrum, len(sound)))
+
+
+def _spectra(sound: Signal) -> Signal:
+    frames = sound[: len(sound) // 480 * 480].reshape(-1, 480)
+    return np.abs(np.fft.rfft(frames * np.hanning(480), axis=1))
 
 
 def _best_place(said: Signal, arrived: Signal) -> int:

@@ -9,10 +9,10 @@ from turns.corpus import NOISES
 from turns.scenarios import Job
 
 FULL_HOURS = 4.0
-QUICK_HOURS = 0.2
+QUICK_HOURS = 0.14
 LONGEST_JOB_S = 150.0
 """Each job is a room of its own: many rooms say more than a long stay in one."""
-SHORTEST_JOB_S = 20.0
+SHORTEST_JOB_S = 15.0
 PROFILES = ("default", "noisy", "responsive", "patient")
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 
