@@ -75,7 +75,7 @@ def lost_share(said: Signal, arrived: Signal) -> float:
     """How much of the first 500 ms of what was `said` is not in what `arrived`, by its energy-bearing 20 ms frames.
 
     The two are laid over each other where they fit best; a frame is lost where what arrived of its spectrum is 12 dB
-    too weak. Spectra, because an echo canceller's high-pass turns phases; from 300 Hz up, because it takes what is below.
+    too weak. Spectra, because an echo canceller's high-pass turns phases; from 300 Hz up, because it takes the rest.
     """
     if len(arrived) < RATE_HZ // 10:
         return 1.0
