@@ -42,6 +42,7 @@ def _self_interruptions(axes, results: Results) -> None:
             axes.bar_label(bars, [f"{lone.stopped_per_hour:.1f}"])
     axes.set_xticks(range(len(found)), list(found))
     axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(0, 10_000)
     axes.set_title("self-interruptions per hour of assistant speech")
 
 
@@ -77,6 +78,8 @@ def _false_turns(axes, results: Results) -> None:
     axes.set_xlabel("visitor's level over the noise, dB")
     if axes.lines:
         axes.legend(fontsize=7)
+    else:
+        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center")
 
 
 def _waits(axes, results: Results) -> None:
@@ -86,7 +89,8 @@ def _waits(axes, results: Results) -> None:
             continue
         if said.extra_ms:
             axes.boxplot([said.extra_ms], positions=[place], widths=0.5)
-        axes.annotate(f"{said.cut_off}/{said.number} cut off", (place, 0), ha="center", va="top", fontsize=8)
+        axes.annotate(f"{said.cut_off} of {said.number}\ncut off", (place, 5), ha="center", fontsize=8)
     axes.set_xticks(range(len(PROFILES)), PROFILES)
+    axes.set_ylim(0, 250)
     axes.axhline(60, color="grey", lw=0.5)
     axes.set_title("extra wait after the end of speech, ms")
