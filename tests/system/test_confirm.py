@@ -209,6 +209,7 @@ def test_a_sentence_over_a_reply_ends_it_and_is_answered(server: Rehearsal, daem
     assert turns[2]["text"] == speech.text("visitor_interrupts")
 
 
+@pytest.mark.parametrize("server", [()], indirect=True, ids=["after it was generated"])
 def test_who_speaks_again_before_the_reply_goes_on_is_not_talked_over(
     server: Rehearsal, daemon: Daemon, card: VirtualCard
 ) -> None:

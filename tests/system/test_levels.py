@@ -54,7 +54,7 @@ def test_a_voice_at_the_microphone(daemon: Daemon, card: VirtualCard, levels: Rp
         quiet_s = time.monotonic()
         mic.wait_until_recorded(quiet_s + 1.0)
         began_s = time.monotonic()
-        card.say_it_all(speech.clip("visitor_booking"))
+        card.say_it_all(speech.clip("visitor_hours"))
         ended_s = time.monotonic()
         mic.wait_until_recorded(ended_s + 1.0)
     quiet, spoken = between(levels, quiet_s + 0.3, began_s), between(levels, began_s + 0.5, ended_s - 0.5)
@@ -63,8 +63,8 @@ def test_a_voice_at_the_microphone(daemon: Daemon, card: VirtualCard, levels: Rp
     assert max(data["input_dbfs"] for data in quiet) < -80
     assert max(data["voice"] for data in quiet) < 0.5
     loudness = 10 * np.log10(np.mean([10 ** (data["input_dbfs"] / 10) for data in spoken]))
-    print(f"{len(spoken) / (ended_s - began_s - 1):.1f} a second; {loudness:.1f} dBFS of {dbfs('visitor_booking'):.1f}")
-    assert loudness == pytest.approx(dbfs("visitor_booking"), abs=4)
+    print(f"{len(spoken) / (ended_s - began_s - 1):.1f} a second; {loudness:.1f} dBFS of {dbfs('visitor_hours'):.1f}")
+    assert loudness == pytest.approx(dbfs("visitor_hours"), abs=4)
     assert np.mean([data["voice"] > 0.5 for data in spoken]) > 0.6
     assert {data["gate"] for data in quiet + spoken} == {"open"}
     assert len(spoken) / (ended_s - began_s - 1) > MOST_PER_SECOND / 4

@@ -20,7 +20,7 @@ def server(start_rehearsal: StartRehearsal) -> Rehearsal:
         script(
             reply("assistant_services", heard=speech.text("visitor_goodbye")),
             reply("assistant_booked", heard=speech.text("visitor_goodbye")),
-            reply("assistant_goodbye", heard=speech.text("visitor_interrupts")),
+            reply("assistant_idle", heard=speech.text("visitor_interrupts")),
         )
     )
 

@@ -30,21 +30,21 @@ def end_of_turn_ms(server: Rehearsal, card: VirtualCard) -> float:
 def test_vad_set_changes_the_next_turn_and_prints_what_the_service_confirmed(
     server: Rehearsal, run_daemon: RunDaemon, card: VirtualCard
 ) -> None:
-    with run_daemon(server.url, {"turn_detection": {"silence_duration_ms": 1500}}) as daemon:
+    with run_daemon(server.url, {"turn_detection": {"silence_duration_ms": 1000}}) as daemon:
         daemon.wait_until_linked()
         slow_ms = end_of_turn_ms(server, card)
 
-        printed = daemon.ctl_ok("vad", "set", "threshold=0.7", "silence_duration_ms=600")
+        printed = daemon.ctl_ok("vad", "set", "threshold=0.7", "silence_duration_ms=300")
         assert "0.7" in printed
-        assert "600" in printed
+        assert "300" in printed
         confirmed = server.sent("session.updated")[-1].event["session"]["audio"]["input"]["turn_detection"]
-        assert (confirmed["threshold"], confirmed["silence_duration_ms"]) == (0.7, 600)
+        assert (confirmed["threshold"], confirmed["silence_duration_ms"]) == (0.7, 300)
         answer = daemon.ctl_json("vad", "show")
-        assert answer["effective"]["silence_duration_ms"] == 600
+        assert answer["effective"]["silence_duration_ms"] == 300
 
         daemon.wait_for_status(lambda status: status["state"] == "listening", 5, "end of the answer")
         quick_ms = end_of_turn_ms(server, card)
-        assert slow_ms - quick_ms == pytest.approx(1500 - 600, abs=200)
+        assert slow_ms - quick_ms == pytest.approx(1000 - 300, abs=200)
 
 
 @pytest.mark.parametrize(("persist", "expected"), [(True, 700), (False, 500)])

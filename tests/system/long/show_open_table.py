@@ -64,11 +64,10 @@ def test_two_minutes_with_what_is_shipped(server: Rehearsal, open_table: Virtual
             asked_s = visitor.say(question)
             answered_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds(question))
             daemon.wait_for_status(lambda status: status["state"] == "listening", 40, "end of the reply")
+            ended_s = time.monotonic()
             nobody = turns_of_nobody(server, visitor, since_s=began_s)
-            print(
-                f"{time.monotonic() - began_s:5.1f} s: {question} answered for {time.monotonic() - answered_s:.1f} s,"
-            )
-            print(f"         turns of nobody so far {len(nobody)}; echo {daemon.status()['audio']['echo']}")
+            print(f"{ended_s - began_s:5.1f} s: {question} was answered for {ended_s - answered_s:.1f} s;", end=" ")
+            print(f"turns of nobody so far: {len(nobody)}; echo: {daemon.status()['audio']['echo']}")
             assert nobody == []
             assert disturbances(ear, answered_s - 0.3) == []
 
