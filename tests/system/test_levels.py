@@ -61,10 +61,13 @@ def test_a_voice_at_the_microphone(daemon: Daemon, card: VirtualCard, levels: Rp
     assert {event["topic"] for event in levels.events()} == {"audio.level"}
     assert quiet
     assert max(data["input_dbfs"] for data in quiet) < -80
-    assert max(data["voice"] for data in quiet) < 0.5
+    # Nothing is known until the detector, which is loaded on demand, has heard its first 32 ms.
+    assert max(data["voice"] or 0.0 for data in quiet) < 0.5
+    assert quiet[-1]["voice"] is not None
+    wanted = dbfs("visitor_hours")
     loudness = 10 * np.log10(np.mean([10 ** (data["input_dbfs"] / 10) for data in spoken]))
     print(f"{len(spoken) / (ended_s - began_s - 1):.1f} a second; {loudness:.1f} dBFS of {dbfs('visitor_hours'):.1f}")
-    assert loudness == pytest.approx(dbfs("visitor_hours"), abs=4)
+    assert loudness == pytest.approx(wanted, abs=4)
     assert np.mean([data["voice"] > 0.5 for data in spoken]) > 0.6
     assert {data["gate"] for data in quiet + spoken} == {"open"}
     assert len(spoken) / (ended_s - began_s - 1) > MOST_PER_SECOND / 4
