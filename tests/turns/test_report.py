@@ -1,7 +1,8 @@
 """How records are added up, and when an aim counts as reached."""
 
+from turns.aims import aims
 from turns.plan import cells, jobs
-from turns.report import TABLES, Results, aims, alone, caught
+from turns.report import TABLES, Results, alone, caught
 from turns.scenarios import Job
 
 

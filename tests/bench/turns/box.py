@@ -16,25 +16,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
-from turns.clock import Clock, real_cpu_s, settle
+from turns.clock import Clock, settle
 from turns.corpus import replies
+from turns.process import Device, EngineHere
 from turns.room import BLOCK, RATE_HZ, Acoustics, Room, Signal, to_int16
 from turns.service import Service, VirtualLink
 from voicebotd.assembly import audio_options_of, policy_of, session_of
-from voicebotd.audio import engine as engine_module
-from voicebotd.audio import pump as pump_module
-from voicebotd.audio.callback import Exchange
-from voicebotd.audio.engine import Engine
 from voicebotd.audio.manager import AudioManager
-from voicebotd.audio.protocol import Message, decode, encode
 from voicebotd.audio.pump import Pump
 from voicebotd.audio.ring import Samples
-from voicebotd.audio.sources import Latency, StreamFormat
-from voicebotd.audio.speech import SpeechDetector
 from voicebotd.config.load import LoadedConfig, load
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import Event
@@ -44,8 +37,6 @@ from voicebotd.rehearsal.brain import Answer, Brain, Line, Question
 BLOCK_S = BLOCK / RATE_HZ
 TICK_BLOCKS = 5
 """The audio manager's watch looks every 50 ms."""
-OUTPUT_LATENCY_MS, INPUT_LATENCY_MS = 20.0, 10.0
-"""What the streams say of themselves: two blocks and one. Part of the room's delay, since that is the whole way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,80 +95,6 @@ class Happened:
     data: Any = None
 
 
-class _Process:
-    """In the place of the audio process's life: the real engine in this process, its messages as bytes."""
-
-    respawns = 0
-    process_id = None
-    wanted = True
-
-    def __init__(self, source: _Device) -> None:
-        self._to_engine: deque[bytes] = deque()
-        self._from_engine: deque[bytes] = deque()
-        self._source = source
-        self.cpu_s = 0.0
-        self.closed = self.patient = False
-        self.dropped_frames = 0
-        self._engine = Engine(_Sending(self._from_engine), self)  # type: ignore[arg-type]
-
-    def tell(self, message: Message) -> None:
-        self._to_engine.append(encode(message))
-
-    def send(self, message: Message) -> bool:
-        self.tell(message)
-        return True
-
-    def wake(self) -> None:
-        """The engine is stepped after every block anyway."""
-
-    def wait(self, _timeout_s: float) -> list[Message]:
-        messages = [decode(data) for data in self._to_engine]
-        self._to_engine.clear()
-        return messages
-
-    def step(self) -> list[Message]:
-        began_s = real_cpu_s()
-        with (
-            patch.object(engine_module, "make_source", lambda *_: self._source),
-            # Silero loads on a thread, in real time; here that would be seconds.
-            patch.object(pump_module, "SpeechDetector", lambda **_: SpeechDetector(at_once=True)),
-        ):
-            self._engine.step()
-        self.cpu_s += real_cpu_s() - began_s
-        messages = [decode(data) for data in self._from_engine]
-        self._from_engine.clear()
-        return messages
-
-
-class _Sending:
-    """The engine's end of the socket."""
-
-    patient = False
-    dropped_frames = 0
-
-    def __init__(self, out: deque[bytes]) -> None:
-        self._out = out
-
-    def send(self, message: Message) -> None:
-        self._out.append(encode(message))
-
-
-class _Device:
-    """The sound card: hands its format and latency over and keeps what the callbacks are to be called on."""
-
-    exchange: Exchange
-
-    def __init__(self, streams: str) -> None:
-        self._streams = streams
-
-    def open(self, connect: Callable[[StreamFormat], Exchange]) -> Latency:
-        form = StreamFormat(
-            input_name="room", output_name="room", streams=self._streams, input_hz=RATE_HZ, output_hz=RATE_HZ
-        )
-        self.exchange = connect(form)
-        return Latency(input_ms=INPUT_LATENCY_MS, output_ms=OUTPUT_LATENCY_MS)
-
-
 class _Watched:
     """The audio manager as the conversation sees it; what is asked of it is noted."""
 
@@ -220,8 +137,8 @@ class Box:
         self._play_block_s = BLOCK_S / (1 + setup.acoustics.drift_ppm * 1e-6)
         # Of a pair the loudspeaker's callback comes anywhere between two of the microphone's.
         self._plays_at_s = clock.now_s + (BLOCK_S if not setup.acoustics.drift_ppm else BLOCK_S * setup.callback_phase)
-        self._device = _Device("pair" if setup.acoustics.drift_ppm else "duplex")
-        self._process = _Process(self._device)
+        self._device = Device("pair" if setup.acoustics.drift_ppm else "duplex")
+        self._process = EngineHere(self._device)
         speech = np.concatenate([np.frombuffer(pcm, dtype="<i2") for pcm in replies()]) / 32768
         self._room = Room(setup.acoustics, speech)
         self.service = Service(brain, clock)
@@ -264,9 +181,7 @@ class Box:
     @property
     def pump(self) -> Pump:
         """The engine's, while sound is open."""
-        pump = self._process._engine._pump
-        assert pump is not None
-        return pump
+        return self._process.pump
 
     def _note(self, what: str, data: Any = None) -> None:
         self.happened.append(Happened(at_s=self.now_s, what=what, data=data))

@@ -1,6 +1,6 @@
-"""The tables that people read: records added up per cell, and each aim with what was reached.
+"""The tables that people read: records added up per cell.
 
-Owns what counts as caught, late and missed, and the aims. Prints; draws nothing (`chart.py`) and runs nothing.
+Owns what counts as caught, late and missed. Judges nothing (`aims.py`), draws nothing (`chart.py`) and runs nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from turns.scenarios import Job, Record
 IMMEDIATE_MS = 700
 CONFIRM_MARGIN_MS = 100
 CONFIRM_AFTER_MS = 500
-_NOTHING = "-"
+NOTHING = "-"
 
 
 class Results:
@@ -146,15 +146,15 @@ Table = tuple[str, tuple[str, ...], list[tuple[object, ...]]]
 
 
 def _rank(values: list[float], share: float) -> str:
-    return f"{np.percentile(values, share):.0f}" if values else _NOTHING
+    return f"{np.percentile(values, share):.0f}" if values else NOTHING
 
 
 def _percent(share: float | None) -> str:
-    return _NOTHING if share is None or np.isnan(share) else f"{share:.0%}"
+    return NOTHING if share is None or np.isnan(share) else f"{share:.0%}"
 
 
 def _number(value: float | None, form: str = "{:.1f}") -> str:
-    return _NOTHING if value is None else form.format(value)
+    return NOTHING if value is None else form.format(value)
 
 
 def summary(results: Results) -> Table:
@@ -184,7 +184,7 @@ def summary(results: Results) -> Table:
                 _rank(met.silent_ms if met else [], 95),
                 _percent(met and met.lost),
                 _number(false_turns_per_hour(noisy)),
-                f"{said.cut_off}/{said.number}" if said else _NOTHING,
+                f"{said.cut_off}/{said.number}" if said else NOTHING,
                 _rank(said.extra_ms if said else [], 50),
                 _rank(said.extra_ms if said else [], 95),
                 _number(cpu_ms(every)),
@@ -224,7 +224,7 @@ def interruption_table(results: Results) -> Table:
         met = caught(results.by_cell[cell])
         if met is None:
             continue
-        noise = f"{cell.noise} {cell.snr_db:.0f} dB" if cell.noise else _NOTHING
+        noise = f"{cell.noise} {cell.snr_db:.0f} dB" if cell.noise else NOTHING
         rows.append(
             (
                 cell.rung,
@@ -310,44 +310,3 @@ TABLES: tuple[Callable[[Results], Table], ...] = (
     sentence_table,
     summary,
 )
-
-
-# --- Aims ------------------------------------------------------------------------------------------------------------
-
-
-def aims(results: Results) -> list[tuple[str, str, str]]:
-    """Each aim, what was measured, and `reached`, `missed` or `not run`."""
-    found: list[tuple[str, str, str]] = []
-
-    def judge(aim: str, measured: str | None, reached: bool) -> None:
-        found.append((aim, measured or _NOTHING, "not run" if measured is None else "reached" if reached else "missed"))
-
-    for rung, mode, most in (("aec", "confirm", 0.0), ("gate", "confirm", 1.0), ("half_duplex", "off", 0.0)):
-        lone = alone(results.of(scenario="silence", rung=rung, mode=mode))
-        told = f"{lone.stopped_per_hour:.1f} in {lone.hours * 60:.0f} min" if lone else None
-        judge(
-            f"{rung}: at most {most:g} self-interruptions per hour", told, bool(lone) and lone.stopped_per_hour <= most
-        )  # type: ignore[union-attr]
-    for mode in ("immediate", "confirm"):
-        met = caught(results.of(scenario="interruptions", mode=mode))
-        within_ms = IMMEDIATE_MS if mode == "immediate" else CONFIRM_AFTER_MS + CONFIRM_MARGIN_MS
-        text = f"aec, {mode}: 95 % of interruptions silent within {within_ms} ms"
-        told = f"{met.caught:.1%} of {met.number}" if met else None
-        judge(text, told, met is not None and met.caught >= 0.95)
-    blurts = [record for record in results.of(scenario="blurts") if "blurt" in record and not record["cut"]]
-    wrong = sum(not record["exact"] for record in blurts)
-    paused = sum(record["paused"] for record in blurts)
-    told = f"{wrong} of {len(blurts)}, {paused} of them paused" if blurts else None
-    judge("resumed replies that skip or repeat a sample: 0", told, wrong == 0)
-    patient = sentences(results.of(scenario="sentences", profile="patient"))
-    told = f"{patient.cut_off_short} of {patient.short}" if patient else None
-    reached = patient is not None and not patient.cut_off_short
-    judge("patient never cuts off a pause of 1.4 s", told, reached)
-    quick = sentences(results.of(scenario="sentences", profile="responsive"))
-    for aim, values in (
-        ("responsive: less than 60 ms beyond silence_duration_ms (median)", quick.extra_ms if quick else []),
-        ("responsive: of that less than 60 ms by the box (median)", quick.box_ms if quick else []),
-    ):
-        extra = float(np.median(values)) if values else None
-        judge(aim, None if extra is None else f"{extra:.0f} ms", extra is not None and extra < 60)
-    return found

@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `turns` and `
 import structlog
 from table import show
 
+from turns.aims import aims
 from turns.chart import draw
 from turns.plan import FULL_HOURS, PROFILES, QUICK_HOURS, jobs
-from turns.report import TABLES, Results, aims
+from turns.report import TABLES, Results
 from turns.scenarios import Job, Record, perform
 
 OUTPUT = Path(__file__).resolve().parents[3] / "bench-output"

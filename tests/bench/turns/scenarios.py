@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from turns.box import OUTPUT_LATENCY_MS, Box, Setup, Talker, box_in_a_room
+from turns.box import Box, Setup, Talker, box_in_a_room
 from turns.clock import Clock, run
 from turns.corpus import (
     BLURTS,
@@ -26,6 +26,7 @@ from turns.corpus import (
     visitors,
 )
 from turns.measure import disturbances, lost_share, replay, silent_from
+from turns.process import OUTPUT_LATENCY_MS
 from turns.room import Acoustics, level_dbfs
 from turns.service import Ears
 from voicebotd.rehearsal.vad import CHUNK_MS
