@@ -465,3 +465,15 @@ def _creates_under_way(before: int, event: ev.Event, effects: list[fx.Effect]) -
     settled = isinstance(event, ev.ResponseCreated | ev.LinkLost | ev.LinkReady | cmd.StopConversation | ev.TimerFired)
     settled = settled or isinstance(event, ev.ServerError | cmd.StartConversation)
     return (0 if settled else before) + len(only(effects, fx.CreateResponse))
+
+
+def test_nothing_that_waited_for_the_end_of_a_noise_is_created_when_the_conversation_ends() -> None:
+    box = Box().live()
+    box.reply()
+    box.speaks()
+    box.wait(1500)
+    box.do(ev.SpeechStopped(item_id="u1", audio_end_ms=box.began_ms["u1"] + 1500))
+    box.do(cmd.SendMessage(request_id=2, text="hello"))
+    box.done()
+    assert only(box.do(cmd.StopConversation(request_id=3)), fx.CreateResponse) == []
+    assert only(box.log, fx.CreateResponse) == []

@@ -114,6 +114,17 @@ def test_a_press_too_short_to_hold_speech_is_not_committed() -> None:
     assert one(ended, fx.Reply).result == {"committed": False}
 
 
+@pytest.mark.parametrize(("held_s", "wanted"), [(1.0, ["CommitInput", "CreateResponse"]), (0.05, ["ClearInput"])])
+def test_outputs_that_are_owed_are_gone_on_with_once_whatever_the_key_did(held_s: float, wanted: list[str]) -> None:
+    room = Room()
+    room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 0.0)
+    room.dialogue.owes_outputs = True
+    ended = kinds(room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, held_s))
+    assert ended.count("CreateResponse") == 1
+    assert [kind for kind in ended if kind in wanted] == wanted
+    assert not room.dialogue.owes_outputs
+
+
 def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_for_the_next() -> None:
     room = Room()
     room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)

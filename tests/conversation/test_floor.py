@@ -395,20 +395,126 @@ def test_the_same_noise_may_not_interrupt_the_answer_to_it() -> None:
     assert turns(over)[:2] == ["speech_stopped", "committed"]
     assert only(over, fx.Flush) == []
     assert len(only(box.done(), fx.CreateResponse)) == 1, "its rest is answered after the answer"
-    assert shapes(box.speaks("u3")) == [(DUCK, False)], "and who speaks then is heard"
+    box.wait(301)
+    assert shapes(box.speaks("u3")) == [(DUCK, False)], "and who speaks when it is over is heard"
 
 
-@pytest.mark.parametrize("sign", [ev.VoiceStopped(), ev.SpeechStopped(item_id="u1", audio_end_ms=12_000)])
-def test_a_break_in_the_noise_ends_the_deafness(sign: ev.Event) -> None:
+@pytest.mark.parametrize(
+    ("sign", "quiet_ms"), [(ev.VoiceStopped(), 200), (ev.SpeechStopped(item_id="u1", audio_end_ms=12_000), 1200)]
+)
+def test_the_deafness_ends_when_the_noise_was_quiet_for_a_second_and_a_half(sign: ev.Event, quiet_ms: int) -> None:
+    for more_ms, wanted in ((-20, []), (20, [(DUCK, False)])):
+        box = Box(longest_speech_s=10.0).live()
+        box.do(ev.VoiceStarted())
+        box.speaks()
+        box.wait(10_001)
+        if not isinstance(sign, ev.VoiceStopped):
+            box.do(ev.VoiceStopped())
+            box.wait(1000)
+        assert len(only(box.log, fx.CreateResponse)) == 1
+        assert only(box.do(sign), fx.CreateResponse) == []
+        over_s = box.now_s + 1.5 - quiet_ms / 1000
+        box.reply()
+        box.wait((over_s - box.now_s) * 1000 + more_ms)
+        assert shapes(box.speaks("u2")) == wanted
+
+
+def test_a_radio_that_takes_breath_stays_unheard() -> None:
     box = Box(longest_speech_s=10.0).live()
     box.do(ev.VoiceStarted())
     box.speaks()
     box.wait(10_001)
-    creates = len(only(box.log, fx.CreateResponse))
-    assert creates == 1
-    assert only(box.do(sign), fx.CreateResponse) == []
     box.reply()
+    for number in range(2, 6):
+        box.wait(500)
+        box.do(ev.VoiceStopped())
+        box.wait(1000)
+        box.do(ev.VoiceStarted())
+        assert shapes(box.speaks(f"u{number}")) == []
+        box.wait(500)
+        box.do(ev.SpeechStopped(item_id=f"u{number}", audio_end_ms=box.stream_ms))
+    assert only(box.log, fx.Flush) == []
+    box.do(ev.VoiceStopped())
+    box.wait(1310)
+    assert shapes(box.speaks("u9")) == [(DUCK, False)]
+
+
+def test_a_timer_of_deafness_that_fires_too_early_is_set_anew() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.do(ev.VoiceStarted())
+    box.speaks()
+    box.wait(10_001)
+    box.do(ev.VoiceStopped())
+    again = box.do(ev.TimerFired(name="deaf"))
+    assert [timer.name for timer in only(again, fx.SetTimer)] == ["deaf"]
+    box.reply()
+    assert shapes(box.speaks("u2")) == []
+
+
+def test_a_noise_of_which_the_box_hears_no_voice_is_over_unless_the_service_hears_it_still() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.wait(1510)
     assert shapes(box.speaks("u2")) == [(DUCK, False)]
+
+
+def test_a_radio_that_goes_on_after_the_answer_is_a_speech_like_any_other_and_is_cut_off_again() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.speaks("u2")
+    box.done()
+    box.heard(ms=5000)
+    box.do(ev.PlayoutIdle())
+    assert box.state is State.HEARING
+    box.log.clear()
+    cut = box.wait(10_001)
+    assert turns(cut) == ["too_long"]
+    assert len(only(cut, fx.CreateResponse)) == 1
+
+
+def test_when_the_answer_is_over_nothing_stays_deaf() -> None:
+    box = Box(mode="immediate", longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.done()
+    box.heard(ms=5000)
+    over = box.do(ev.PlayoutIdle())
+    assert only(over, fx.UpdateSession)[0].turn_detection.interrupt_response
+
+
+def test_a_change_of_detection_forgets_the_rest_of_a_noise() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.speaks("u2")
+    box.do(cmd.SetTurnDetection(request_id=9, changes={"threshold": 0.5}))
+    box.confirmed()
+    box.do(ev.VoiceStarted(), ev.VoiceStopped())
+    box.wait(1310)
+    assert shapes(box.speaks("u3")) == [(DUCK, False)]
+
+
+def test_outputs_that_are_owed_are_gone_on_with_when_a_speech_begins_anew() -> None:
+    box = Box(ev.TurnDetection(interrupt_response=False), mode="off").live()
+    box.do(ev.ResponseCreated(response_id="r1"), CALL)
+    box.speaks()
+    box.done()
+    box.do(cmd.SetTurnDetection(request_id=9, changes={"threshold": 0.5}))
+    assert len(only(box.confirmed(), fx.CreateResponse)) == 1
+
+
+def test_where_nobody_may_interrupt_a_turn_over_a_reply_is_answered_after_it() -> None:
+    box = speaking(mode="off")
+    box.speaks()
+    box.stops(after_ms=1500)
+    assert only(box.log, fx.CreateResponse) == []
+    assert len(only(box.done(), fx.CreateResponse)) == 1
 
 
 def test_where_the_service_interrupts_it_keeps_its_hands_off_while_the_noise_goes_on() -> None:
@@ -421,8 +527,8 @@ def test_where_the_service_interrupts_it_keeps_its_hands_off_while_the_noise_goe
     box.confirmed()
     box.reply()
     assert only(box.speaks("u2"), fx.Flush) == []
-    over = box.stops("u2", after_ms=3000)
-    on = only(over, fx.UpdateSession)[0].turn_detection
+    box.stops("u2", after_ms=3000)
+    on = only(box.wait(301), fx.UpdateSession)[0].turn_detection
     assert on.create_response
     assert on.interrupt_response
     assert len(only(box.done(), fx.CreateResponse)) == 1

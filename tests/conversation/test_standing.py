@@ -177,7 +177,8 @@ def test_push_to_talk_switches_turn_detection_off_and_on() -> None:
 
 
 def test_where_nobody_may_interrupt_the_service_does_not_either() -> None:
-    assert not standing(barge_in=BargeIn(mode="off")).session_turn_detection().interrupt_response
+    asked = standing(barge_in=BargeIn(mode="off")).session_turn_detection()
+    assert (asked.create_response, asked.interrupt_response) == (False, False), "it would refuse its own answer"
 
 
 def test_too_many_changes_at_once_are_refused_and_change_nothing() -> None:

@@ -48,6 +48,34 @@ def test_a_transcript_of_an_unknown_item_begins_it() -> None:
     assert last(turns.visitor_said("u1", "hello")).number == 1
 
 
+def test_an_item_that_was_announced_under_another_name_is_the_same_turn() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.rename("x1", "u1")
+    assert turns.name("x1") == "u1"
+    assert turns.visitor_began("x1") == []
+    assert last(turns.visitor_said("x1", "hello")).item_id == "u1"
+    assert last(turns.visitor_said("u1", "there")).generated_text == "hello there"
+    assert turns.count == 1
+
+
+def test_what_is_a_turn_already_or_has_its_own_name_is_not_renamed() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.visitor_began("u2")
+    turns.rename("u2", "u1")
+    turns.rename("u1", "u1")
+    assert (turns.name("u1"), turns.name("u2")) == ("u1", "u2")
+
+
+def test_names_are_forgotten_oldest_first() -> None:
+    turns = Turns("c")
+    for number in range(Turns.MAX_OPEN + 1):
+        turns.rename(f"x{number}", "u1")
+    assert turns.name("x0") == "x0"
+    assert turns.name("x1") == "u1"
+
+
 def test_the_same_news_twice_is_recorded_once() -> None:
     turns = Turns("c")
     turns.visitor_said("u1", "hello")

@@ -205,8 +205,48 @@ def test_a_local_turn_that_is_too_long_is_cut_off_and_its_rest_is_not_heard() ->
     cut = box.wait(5001)
     assert len(only(cut, fx.CommitInput)) == len(only(cut, fx.CreateResponse)) == 1
     assert only(cut, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
-    assert box.do(ev.LocalTurnStarted(), ev.LocalTurnStopped(speech_ms=9000)) == []
+    rest = box.do(ev.LocalTurnStarted(), ev.LocalTurnStopped(speech_ms=9000))
+    assert only(rest, fx.OpenMicrophone) == []
+    box.wait(910)
     assert len(only(box.do(ev.LocalTurnStarted()), fx.OpenMicrophone)) == 1
+
+
+def test_who_speaks_to_the_box_after_the_answer_to_a_radio_is_heard() -> None:
+    box = Box(LOCAL, longest_speech_s=5.0).live()
+    box.do(ev.LocalTurnStarted())
+    box.wait(5001)
+    box.reply()
+    box.done()
+    box.heard(ms=5000)
+    box.do(ev.PlayoutIdle())
+    assert len(only(box.do(ev.LocalTurnStarted()), fx.OpenMicrophone)) == 1
+
+
+def test_a_speech_that_was_cut_off_is_one_turn_whatever_the_service_calls_its_item() -> None:
+    box = Box(longest_speech_s=5.0).live()
+    box.speaks()
+    box.wait(5001)
+    told = box.do(
+        ev.InputCommitted(item_id="x1"),
+        ev.UserTranscriptDelta(item_id="x1", delta="the "),
+        ev.UserTranscriptDone(item_id="x1", transcript="the news"),
+    )
+    assert {one.data["item_id"] for one in only(told, fx.Publish) if one.topic in ("turn", "transcript")} == {"u1"}
+    assert records(box, "x1") == []
+    said = records(box, "u1")[-1]
+    assert (said.status, said.generated_text, said.audio_ms) == ("completed", "the news", 5000)
+
+
+def test_a_speech_that_begins_anew_with_a_new_detection_is_one_turn() -> None:
+    box = Box().live()
+    box.speaks()
+    box.do(cmd.SetTurnDetection(request_id=9, changes={"threshold": 0.5}))
+    box.confirmed()
+    box.speaks("u2")
+    box.stops("u2", after_ms=500)
+    box.do(ev.UserTranscriptDone(item_id="u2", transcript="well"))
+    assert records(box, "u2") == []
+    assert records(box, "u1")[-1].status == "completed"
 
 
 def test_a_hard_stop_in_a_local_turn_leaves_the_turn_to_its_end() -> None:
@@ -253,10 +293,12 @@ def test_the_rest_of_a_noise_that_was_cut_off_is_a_turn_that_interrupts_nothing(
     box = Box(longest_speech_s=5.0).live()
     box.speaks()
     box.wait(5001)
+    box.do(ev.InputCommitted(item_id="x1"))
     box.reply()
     assert recorded(box.speaks("u2")) == ["u2"]
     assert box.do(ev.VoiceStarted(), ev.VoiceStopped()) == [], "the service hears it still"
     over = box.stops("u2", after_ms=3000)
+    assert "deaf" in box.timers
     assert records(box, "u2")[-1].audio_ms == 500 + 3000 + 1200
     assert shapes(over) == []
 

@@ -45,6 +45,7 @@ class World:
     speeches: int = 0
     noises: set[str] = field(default_factory=set)
     turns: set[str] = field(default_factory=set)
+    """As people are told of them: a speech that begins anew keeps its name."""
     deleted: list[str] = field(default_factory=list)
     truncated: list[str] = field(default_factory=list)
     unanswered: str = ""
@@ -82,6 +83,8 @@ class World:
                 case fx.Publish(topic="turn", data={"event": "noise", "item_id": item_id}):
                     assert item_id not in self.turns
                     self.noises.add(item_id)
+                case fx.Publish(topic="turn", data={"event": "committed", "item_id": item_id}):
+                    self.turns.add(item_id)
 
     def flush(self, token: int) -> None:
         cut = [self.replies[item] for item in dict.fromkeys(self.playing)]
@@ -172,14 +175,13 @@ class World:
         self.do(ev.SpeechStopped(item_id=item, audio_end_ms=end_ms + SILENCE_MS))
         if item in self.noises:
             self.unanswered = ""
-        else:
-            self.turns.add(item)
-        self.do(ev.InputCommitted(item_id=item), ev.ItemAdded(item_id=item, item_type="message", role="user"))
+        before = len(self.turns)
+        self.do(ev.InputCommitted(item_id=item))
+        assert len(self.turns) - before == (0 if item in self.noises else 1), "a turn or a noise, and the turn is new"
+        self.do(ev.ItemAdded(item_id=item, item_type="message", role="user"))
         self.do(ev.UserTranscriptDone(item_id=item, transcript="well"))
         if detection.create_response and self.active is None:
             self.create({})
-        elif detection.create_response:
-            self.unanswered = ""  # the service's own response fails while another is active
 
     # Time.
 

@@ -194,10 +194,10 @@ class Conversation:
         self._ready = False
         self._visitor.lost()
         return [
+            *self._dialogue.lost(kind, message),  # first: nothing that waited may be created now
             *self._floor.lost(),
             *self._standing.lost(),
             *self._desk.lost(),
-            *self._dialogue.lost(kind, message),
         ]
 
     def _fall_asleep(self) -> list[fx.Effect]:

@@ -136,10 +136,12 @@ class Desk:
         self._talking_since_s = None
         effects: list[fx.Effect] = []
         if committed:
+            dialogue.owes_outputs = False  # the answer goes on with them
             effects.append(fx.CommitInput(event_id=self._ids.event()))
             effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
         else:
             effects.append(fx.ClearInput(event_id=self._ids.event()))
+            effects += dialogue.settle_outputs()
         effects += dialogue.end_of_speech(service_answers=False)
         effects += self._standing.talk(self._ids.event(), talking=False)
         return [*effects, fx.Publish(topic="turn", data={"event": "talk_ended", "committed": committed})]

@@ -9,10 +9,9 @@ A turn is recorded when it is known to be one. Over a reply that is decided late
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
+from voicebotd.conversation.deafness import Deafness, Speech
 from voicebotd.conversation.dialogue import Dialogue
 from voicebotd.conversation.evidence import Evidence
 from voicebotd.conversation.ids import Ids
@@ -22,24 +21,15 @@ from voicebotd.conversation.standing import Standing
 from voicebotd.conversation.timers import Timers
 
 CONFIRM = "overlap.confirm"
+DEAF = "deaf"
 EVIDENCE = "overlap.evidence"
 LATEST = "overlap.latest"
 RESUME = "overlap.resume"
 SPEECH = "speech"
-TIMERS = frozenset({CONFIRM, EVIDENCE, LATEST, RESUME, SPEECH})
+TIMERS = frozenset({CONFIRM, DEAF, EVIDENCE, LATEST, RESUME, SPEECH})
 
 SOON_S = 0.001
 """A timer may fire this much early."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
-    """A speech that began. `item_id` empty: detected by the box, so the service has no item of it yet."""
-
-    began_s: float
-    item_id: str = ""
-    start_ms: int = 0
-    crowded: bool = False
 
 
 class Floor:
@@ -56,10 +46,9 @@ class Floor:
         self.speech: Speech | None = None
         self.local = False
         """Whether the speech was detected by the box: the microphone is open for as long as it lasts."""
-        self.deaf = False
-        """The same unbroken noise goes on since it was cut off for its length: it may not interrupt again."""
-        self.cut_off = ""
-        """The item of the speech that was cut off."""
+        self.deafness = Deafness()
+        self.uncommitted = ""
+        """A recorded speech of which the service has yet to make an item, under the announced name or another."""
 
     @property
     def visitors(self) -> bool:
@@ -114,27 +103,47 @@ class Floor:
             answer = dialogue.responses.answer(Request(event_id=self._ids.event()))
         return [*answer, *dialogue.end_of_speech(service_answers=service_answers)]
 
-    def _too_long(self) -> list[fx.Effect]:
+    def _too_long(self, now_s: float) -> list[fx.Effect]:
         """A radio must not hold the box: answer what was said so far.
 
         The service goes on hearing the rest, calls it a new speech, and would cancel the answer: so it keeps its hands
-        off until the noise breaks. What the box detects itself is not heard any more: its microphone closes.
+        off until the noise is over. What the box detects itself is not heard any more: its microphone closes.
         """
         speech = self.speech
         assert speech is not None
         effects = self.take()
-        self.deaf, self.local, self.cut_off = True, False, speech.item_id
+        self.local, self.uncommitted = False, speech.item_id
+        self.deafness.begin(speech.item_id)
+        if self._standing.barge_in.mode == "confirm" and not self.evidence.sounding:
+            self.deafness.quiet(now_s)
         told = fx.Publish(topic="turn", data={"event": "too_long", "item_id": speech.item_id or None})
+        length = self._dialogue.turns.visitor_spoke(speech.item_id, round(self._longest_speech_s * 1000))
         hands_off = self._standing.hands_off(self._ids.event(), on=True)
         commit = fx.CommitInput(event_id=self._ids.event())
-        return [*effects, told, *hands_off, commit, *self.end_of_turn(service_answers=False)]
+        return [*effects, told, *length, *hands_off, commit, *self.end_of_turn(service_answers=False)]
+
+    def quiet(self, now_s: float) -> None:
+        """By the detection in force it is quiet. `semantic_vad` does not say for how long."""
+        detection = self._standing.detection
+        silence_ms = 0 if detection.type == "semantic_vad" else detection.silence_duration_ms
+        if not self.evidence.sounding:
+            self.deafness.quiet(now_s - silence_ms / 1000)
 
     def hear_again(self) -> list[fx.Effect]:
         """The noise that was cut off is over."""
-        if not self.deaf:
+        if not self.deafness.on:
             return []
-        self.deaf, self.cut_off = False, ""
+        self.deafness.end()
         return self._standing.hands_off(self._ids.event(), on=False)
+
+    def _hear_on(self) -> list[fx.Effect]:
+        """There is nothing any more that the noise could interrupt: its rest is a speech like any other."""
+        tail = self.deafness.tail
+        if tail is not None:
+            self.speech = tail
+            self._dialogue.visitor_speaks = True
+            self._dialogue.responses.hold()
+        return self.hear_again()
 
     def _release(self) -> list[fx.Effect]:
         """Undo what was done to the reply; it goes on if there is anything left of it."""
@@ -154,6 +163,8 @@ class Floor:
         """
         if self.local and not self._standing.is_local:
             return self.detection_anew()
+        if self.deafness.on and not self._dialogue.in_play:
+            return self._hear_on()
         if self.judged is None and not self._overlap.resuming:
             return []
         mode = self._standing.barge_in.mode
@@ -176,28 +187,29 @@ class Floor:
     def detection_anew(self) -> list[fx.Effect]:
         """Turn detection was changed: no end of this speech comes. If it goes on, it begins anew."""
         self.local = False
-        if self._overlap.judging:
-            return self.noise()
-        self.speech = None
-        return self._dialogue.end_of_speech(service_answers=False)
+        if self.deafness.tail is not None:
+            self.deafness.sounds()
+        if self.speech is not None and not self._overlap.judging:
+            self.uncommitted = self.speech.item_id
+        return self.noise() if self._overlap.judging else self._silent()
 
     def lost(self) -> list[fx.Effect]:
         """The visitor's words are gone, with the session or under the talk key. What plays goes on at once."""
-        self.speech, self.local = None, False
+        self.speech, self.local, self.uncommitted = None, False, ""
         return [*self._release(), *self.hear_again()]
 
     # Time.
 
     def keep_timers(self, now_s: float) -> list[fx.Effect]:
         rule, detection, judged = self._standing.barge_in, self._standing.detection, self.judged
-        due_s = None if judged is None else self.evidence.proof_due_s(judged.began_s, rule.min_speech_ms / 1000)
-        proof_s = SOON_S if due_s is None else max(SOON_S, due_s - now_s)
+        proof_due_s, deaf_until_s = self._proof_due_s(), self.deafness.due_s()
         latest_s = barge_in.latest_ms(rule, detection) / 1000
         speaking = self._dialogue.visitor_speaks and not self._dialogue.responses.key_is_held
         confirm, resume = judged is not None and not self._overlap.paused, self._overlap.resuming
         return [
             *self._timers.keep(CONFIRM, wanted=confirm, delay_s=rule.confirm_after_ms / 1000),
-            *self._timers.keep(EVIDENCE, wanted=due_s is not None, delay_s=proof_s),
+            *self._timers.keep(DEAF, wanted=deaf_until_s is not None, delay_s=_from_now_s(deaf_until_s, now_s)),
+            *self._timers.keep(EVIDENCE, wanted=proof_due_s is not None, delay_s=_from_now_s(proof_due_s, now_s)),
             *self._timers.keep(LATEST, wanted=judged is not None, delay_s=latest_s),
             *self._timers.keep(RESUME, wanted=resume, delay_s=rule.resume_delay_ms / 1000),
             *self._timers.keep(SPEECH, wanted=speaking, delay_s=self._longest_speech_s),
@@ -211,12 +223,18 @@ class Floor:
         if timer == RESUME:
             return [*self._overlap.release(goes_on=True), *self._dialogue.responses.in_order("noise")]
         if timer == SPEECH:
-            return self._too_long()
-        if timer == EVIDENCE and not self._proven(now_s):
-            return []  # the voice paused meanwhile: the timer is set anew
-        return self.take()
+            return self._too_long(now_s)
+        due_s = self._proof_due_s() if timer == EVIDENCE else self.deafness.due_s() if timer == DEAF else now_s
+        if due_s is None or due_s > now_s + SOON_S:
+            return []  # a voice paused meanwhile, or sounded: the timer is set anew
+        return self.hear_again() if timer == DEAF else self.take()
 
-    def _proven(self, now_s: float) -> bool:
-        assert self.judged is not None
-        due_s = self.evidence.proof_due_s(self.judged.began_s, self._standing.barge_in.min_speech_ms / 1000)
-        return due_s is not None and due_s <= now_s + SOON_S
+    def _proof_due_s(self) -> float | None:
+        """When the evidence proves that what is judged is a turn, if the voice goes on."""
+        if self.judged is None:
+            return None
+        return self.evidence.proof_due_s(self.judged.began_s, self._standing.barge_in.min_speech_ms / 1000)
+
+
+def _from_now_s(due_s: float | None, now_s: float) -> float:
+    return SOON_S if due_s is None else max(SOON_S, due_s - now_s)

@@ -140,16 +140,15 @@ class Standing:
     def session_turn_detection(self, *, talking: bool = False) -> TurnDetection:
         """What the service is to do: nothing during push to talk, and nothing where the box detects turns by itself.
 
-        Where an interruption waits for certainty, the box creates and cancels responses; where nobody may interrupt,
-        nobody cancels.
+        Only where the first sign of speech interrupts may the service answer and interrupt by itself. Where an
+        interruption waits for certainty, or nobody may interrupt, a turn can end while a response is being made: the
+        service refuses its own answer then, and the box's waits.
         """
         if talking or self.turn_detection.type == "local":
             return TurnDetection(type="none")
-        if self.barge_in.mode == "confirm" or self._hands_off:
-            return replace(self.turn_detection, create_response=False, interrupt_response=False)
-        if self.barge_in.mode == "off":
-            return replace(self.turn_detection, interrupt_response=False)
-        return self.turn_detection
+        if self.barge_in.mode == "immediate" and not self._hands_off:
+            return self.turn_detection
+        return replace(self.turn_detection, create_response=False, interrupt_response=False)
 
     def set_instructions(self, command: SetInstructions, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the runtime instructions, in the running session if there is one."""

@@ -31,14 +31,26 @@ class Turns:
         self._conversation_id = conversation_id
         self._open: dict[str, TurnRecord] = {}
         self._text: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self.count = 0
+
+    def name(self, item_id: str) -> str:
+        """By which name the history knows the item."""
+        return self._names.get(item_id, item_id)
+
+    def rename(self, item_id: str, known_as: str) -> None:
+        """The service made this item of what it had announced under another name. One turn is one record."""
+        if item_id != known_as and item_id not in self._open:
+            self._names[item_id] = known_as
+            if len(self._names) > self.MAX_OPEN:
+                del self._names[next(iter(self._names))]
 
     def said(self, item_id: str, role: Role, text: str) -> list[Effect]:
         """A message that was typed, by a person or a program: it is complete at once."""
         return self._begin(item_id, role) + self._finish(item_id, text)
 
     def visitor_began(self, item_id: str) -> list[Effect]:
-        return self._begin(item_id, "user")
+        return self._begin(self.name(item_id), "user")
 
     def visitor_spoke(self, item_id: str, audio_ms: int) -> list[Effect]:
         """How long it was, the service's padding included."""
@@ -46,11 +58,15 @@ class Turns:
 
     def visitor_said(self, item_id: str, text: str) -> list[Effect]:
         """The transcript arrived; it may be before, during or after the answer."""
+        item_id = self.name(item_id)
         known = [] if item_id in self._open else self._begin(item_id, "user")
+        if item_id in self._names.values():
+            # Perhaps the service also makes an item, under the name that it had announced, of what was said after that.
+            text = f"{self._open[item_id].generated_text} {text}".strip()
         return known + self._finish(item_id, text)
 
     def visitor_unintelligible(self, item_id: str) -> list[Effect]:
-        return self._change(item_id, status="failed")
+        return self._change(self.name(item_id), status="failed")
 
     def assistant_began(self, item_id: str, response_id: str) -> list[Effect]:
         return self._begin(item_id, "assistant", response_id=response_id)

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.deafness import Speech
 from voicebotd.conversation.dialogue import Dialogue
-from voicebotd.conversation.floor import Floor, Speech
+from voicebotd.conversation.evidence import HANGOVER_S
+from voicebotd.conversation.floor import Floor
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.noises import Noises
 from voicebotd.conversation.responses import Request
@@ -34,42 +36,44 @@ class Visitor:
         self._noises = Noises()
         self._heard_until_ms = 0
         self._judged_exists = False
-        self._tail: Speech | None = None
-        """What the service calls a new speech and is the rest of a noise that was cut off."""
         self._local_ms = 0
         """The length of the turn that was committed last, until its item is known."""
 
     # The service's detection.
 
     def speech_started(self, event: ev.SpeechStarted, now_s: float) -> list[fx.Effect]:
-        told = _turn("speech_started", event.item_id)
         crowded = event.audio_start_ms <= self._heard_until_ms
         speech = Speech(began_s=now_s, item_id=event.item_id, start_ms=event.audio_start_ms, crowded=crowded)
         if self._dialogue.responses.key_is_held:
             return []  # on its way when the key went down and the service's own detection was switched off
-        if self._floor.deaf and self._dialogue.in_play:
-            self._tail = speech
+        self._name(event.item_id)
+        told = self._told("speech_started", event.item_id)
+        if self._floor.deafness.on:
+            self._floor.deafness.sounds(speech)
             return [told, *self._dialogue.turns.visitor_began(event.item_id)]
         self._noises.forget(event.item_id)
-        self._judged_exists, self._tail = False, None
+        self._judged_exists = False
         return self._floor.begin(speech, told, service_interrupts=self._standing.service_interrupts)
 
     def speech_stopped(self, event: ev.SpeechStopped, now_s: float) -> list[fx.Effect]:
         if self._dialogue.responses.key_is_held:
             return []
-        told = _turn("speech_stopped", event.item_id)
+        told = self._told("speech_stopped", event.item_id)
         self._heard_until_ms = event.audio_end_ms
-        if event.item_id == self._floor.cut_off:
-            return [told, *self._floor.hear_again()]  # what was said until then is answered already
-        judged, speech = self._floor.judged, self._tail or self._floor.speech
-        self._tail = None
+        deafness = self._floor.deafness
+        judged, speech = self._floor.judged, deafness.tail or self._floor.speech
+        if deafness.on:
+            deafness.tail = None
+            self._floor.quiet(now_s)
+        if event.item_id == deafness.cut_off:
+            return [told]  # what was said until then is answered already
         if judged is not None and not barge_in.is_turn(self._length_ms(judged, event, now_s), self._standing.barge_in):
             return [told, *self._noise(event.item_id)]
         began_ms = event.audio_end_ms if speech is None else speech.start_ms
         over = self._floor.take()
         length = self._dialogue.turns.visitor_spoke(event.item_id, max(0, event.audio_end_ms - began_ms))
         answer = self._floor.end_of_turn(service_answers=self._standing.service_answers)
-        return [told, *over, *length, *self._floor.hear_again(), *answer]
+        return [told, *over, *length, *answer]
 
     def _length_ms(self, speech: Speech, event: ev.SpeechStopped, now_s: float) -> int:
         told = barge_in.Told(
@@ -90,16 +94,19 @@ class Visitor:
     # The box's own detection.
 
     def local_turn_started(self, _: ev.LocalTurnStarted, now_s: float) -> list[fx.Effect]:
-        if not self._standing.is_local or self._dialogue.responses.key_is_held or self._floor.deaf:
+        if not self._standing.is_local or self._dialogue.responses.key_is_held:
+            return []
+        if self._floor.deafness.on:
+            self._floor.deafness.sounds()
             return []
         self._floor.local = True
         return self._floor.begin(Speech(began_s=now_s), _turn("speech_started", None), service_interrupts=False)
 
-    def local_turn_stopped(self, event: ev.LocalTurnStopped, _now_s: float) -> list[fx.Effect]:
+    def local_turn_stopped(self, event: ev.LocalTurnStopped, now_s: float) -> list[fx.Effect]:
         """Commit the turn and have it answered. A noise is not committed, so no item of it ever exists."""
-        again = self._floor.hear_again()
         if not self._floor.local:
-            return again
+            self._floor.quiet(now_s)  # what was cut off for its length, if anything was
+            return []
         self._floor.local = False
         told = _turn("speech_stopped", None)
         clear = fx.ClearInput(event_id=self._ids.event())
@@ -116,22 +123,36 @@ class Visitor:
 
     def voice_started(self, _: ev.VoiceStarted, now_s: float) -> list[fx.Effect]:
         self._floor.evidence.started(now_s)
+        if self._floor.deafness.tail is None:
+            self._floor.deafness.sounds()
         return []
 
     def voice_stopped(self, _: ev.VoiceStopped, now_s: float) -> list[fx.Effect]:
-        """Also the end of a noise that was cut off, unless the service hears it still."""
+        """Perhaps also the end of a noise that was cut off, unless the service hears it still."""
         self._floor.evidence.stopped(now_s)
-        return [] if self._tail else self._floor.hear_again()
+        if self._floor.deafness.tail is None:
+            self._floor.deafness.quiet(now_s - HANGOVER_S)
+        return []
 
     # What the service makes of it.
 
     def committed(self, event: ev.InputCommitted, _now_s: float) -> list[fx.Effect]:
         if self._is_no_turn(event.item_id):
             return self.item_added(event.item_id)
+        self._name(event.item_id)
         local_ms, self._local_ms = self._local_ms, 0
         began = self._dialogue.turns.visitor_began(event.item_id)
         length = self._dialogue.turns.visitor_spoke(event.item_id, local_ms) if local_ms else []
-        return [_turn("committed", event.item_id), *began, *length]
+        return [self._told("committed", event.item_id), *began, *length]
+
+    def _told(self, what: str, item_id: str) -> fx.Effect:
+        return _turn(what, self._dialogue.turns.name(item_id))
+
+    def _name(self, item_id: str) -> None:
+        """What comes after a speech was cut off, or begun anew, is that speech, whatever the service calls it."""
+        cut_off, self._floor.uncommitted = self._floor.uncommitted, ""
+        if cut_off:
+            self._dialogue.turns.rename(item_id, cut_off)
 
     def item_added(self, item_id: str) -> list[fx.Effect]:
         """An item exists now: if it is a noise's, delete it."""
@@ -155,7 +176,8 @@ class Visitor:
     def transcript(self, event: ev.UserTranscriptDelta, _now_s: float) -> list[fx.Effect]:
         if self._is_no_turn(event.item_id):
             return []
-        data = {"item_id": event.item_id, "role": "user", "delta": event.delta, "final": False}
+        item_id = self._dialogue.turns.name(event.item_id)
+        data = {"item_id": item_id, "role": "user", "delta": event.delta, "final": False}
         return [fx.Publish(topic="transcript", data=data)]
 
     def transcribed(self, event: ev.UserTranscriptDone, _now_s: float) -> list[fx.Effect]:
@@ -177,7 +199,7 @@ class Visitor:
     def lost(self) -> None:
         """The session is gone, and with it its items and its clock."""
         self._noises = Noises()
-        self._tail, self._heard_until_ms, self._local_ms = None, 0, 0
+        self._heard_until_ms = self._local_ms = 0
 
     def handle(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
         """Take an event that is about nothing but what the visitor does (`HANDLES`)."""
