@@ -65,7 +65,7 @@ def test_in_a_room_whose_echo_is_as_loud_as_the_visitor_only_the_visitor_is_hear
     visitor = rooms.placed(rooms.at_level(rooms.clip("visitor_interrupts"), loud_dbfs), 10.0, len(far))
     ladder = Ladder("aec", tail_ms=300, round_trip_ms=60)
     out = run(ladder, room.microphone(far, visitor), far)
-    assert not out[FRAME * 10 : 10 * 24_000].any()
+    assert rooms.speech_dbfs(out[7 * 24_000 : 10 * 24_000]) < loud_dbfs - 25
     assert np.abs(out[10 * 24_000 :].astype(int)).max() > 1000
     assert ladder.report().delay_ms == pytest.approx(80, abs=0.5)
     assert (ladder.report().erle_db or 0) > 10

@@ -1,7 +1,8 @@
 """Which rung of the echo ladder works on the microphone now, and what it says of itself. Pure over arrays.
 
-`aec` (two cancellers and a lenient door) → `gate` (one canceller and a strict door) → `half_duplex` → `none`. Knows
-which rung stands in for which and when the library is not to be trusted; what a rung does is its own file's business.
+`aec` (two cancellers, and a guard for their first seconds) → `gate` (one canceller and a strict door) →
+`half_duplex` → `none`. Knows which rung stands in for which and when the library is not to be trusted; what a rung
+does is its own file's business.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from voicebotd.audio.echo import WebRtcCanceller, aec_installed
-from voicebotd.audio.gate import EchoGate, EchoStage, HalfDuplexGate, NoEchoControl
+from voicebotd.audio.gate import EchoCanceller, EchoGate, EchoStage, HalfDuplexGate, NoEchoControl
 from voicebotd.audio.level import FLOOR_DBFS, to_int16
 from voicebotd.audio.options import FRAME_SAMPLES
 from voicebotd.audio.ring import Samples
@@ -24,12 +25,13 @@ __all__ = ["EchoReport", "Ladder", "aec_installed"]
 FAILURES = 3
 FAILURES_WITHIN_FRAMES = 1000
 """Three failures in ten seconds, and the library is done with until the rung is chosen anew."""
-TOO_LOUD = 4.0
-"""6 dB. A canceller takes away; its output was never above the loudest of its last frames in any measurement."""
+TOO_LOUD = 2.0
+"""3 dB more than it was given, over a second: a canceller takes away. Shorter times say nothing, since its output is
+late, filtered, and made from more than the latest frames."""
+JUDGED_FRAMES = 100
 QUIET_POWER = 100.0**2
 """-50 dBFS. Below that an output is never absurd: comfort noise, the filter's ringing."""
 DEAF_FRAMES = 50
-_REMEMBERED_FRAMES = 3
 _FADE_OUT = np.linspace(1.0, 0.0, FRAME_SAMPLES, dtype=np.float32)
 
 
@@ -95,8 +97,8 @@ class Ladder:
 
     def disturbed(self) -> None:
         """Samples were lost or repeated on one side: the echo's delay has jumped, and doors are to be careful."""
-        if isinstance(self._stage, EchoGate):
-            self._stage.forget()
+        if isinstance(self._stage, EchoCanceller | EchoGate):
+            self._stage.disturbed()
 
     def _made(self, mode: str) -> EchoStage:
         self._trial = None
@@ -114,7 +116,7 @@ class Ladder:
         except AudioError as error:
             self._mode, self._why = "gate", f"instead of aec: {error.message}"
             return EchoGate(hold_ms=self._hold_ms)
-        return EchoGate(hold_ms=self._hold_ms, second=self._trial.process)
+        return EchoCanceller(self._trial.process, hold_ms=self._hold_ms)
 
     def process(self, near: Samples, far: Samples) -> Samples:
         self._began = True
@@ -125,10 +127,9 @@ class Ladder:
         if self._fade_in:
             self._fade_in = False
             return to_int16(out * _FADE_OUT[::-1])
-        if self._trial is not None and self._trial.given_up and isinstance(self._stage, EchoGate):
-            self._stage.go_on_without_second()
+        if self._trial is not None and self._trial.given_up:
             self._mode, self._why = "gate", f"instead of aec: {self._trial.given_up}"
-            self._trial = None
+            self._trial, self._next = None, EchoGate(hold_ms=self._hold_ms)
         return out
 
     def report(self) -> EchoReport:
@@ -149,7 +150,8 @@ class _Trial:
 
     def __init__(self, canceller: Canceller) -> None:
         self._canceller = canceller
-        self._powers = [0.0] * _REMEMBERED_FRAMES
+        self._given = self._got = 0.0
+        self._too_loud = False
         self._failures: list[int] = []
         self._deaf_frames = 0
         self._frames = 0
@@ -158,21 +160,29 @@ class _Trial:
 
     def process(self, left: Samples, far: Samples) -> Samples | None:
         self._frames += 1
-        self._powers = [*self._powers[1:], _power(left)]
         try:
             cleaned = self._canceller.process(left, far)
         except AudioError as error:
             self._failed(error.message)
             return None
-        if _power(cleaned) > TOO_LOUD * max(self._powers) + QUIET_POWER:
-            self._failed("the echo canceller made its input louder")
-            return None
-        deaf = not (cleaned.any() or far.any()) and self._powers[-1] > QUIET_POWER
+        given = _power(left)
+        self._judge(given, _power(cleaned))
+        deaf = not (cleaned.any() or far.any()) and given > QUIET_POWER
         self._deaf_frames = self._deaf_frames + 1 if deaf else 0
         if self._deaf_frames > DEAF_FRAMES:
             self._failed("the echo canceller gave only silence")
             return None
-        return cleaned
+        return None if self._too_loud else cleaned
+
+    def _judge(self, given: float, got: float) -> None:
+        self._given += given
+        self._got += got
+        if self._frames % JUDGED_FRAMES:
+            return
+        self._too_loud = self._got > TOO_LOUD * self._given + JUDGED_FRAMES * QUIET_POWER
+        self._given = self._got = 0.0
+        if self._too_loud:
+            self._failed("the echo canceller made its input louder")
 
     def _failed(self, why: str) -> None:
         self._failures = [at for at in self._failures if at > self._frames - FAILURES_WITHIN_FRAMES]
