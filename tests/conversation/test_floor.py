@@ -242,6 +242,18 @@ def test_a_reply_that_ends_after_a_noise_is_over_without_further_delay() -> None
     assert box.state is State.LISTENING
 
 
+def test_a_noise_of_which_no_item_ever_comes_costs_no_later_answer() -> None:
+    box = speaking(detection=ev.TurnDetection(silence_duration_ms=100))
+    box.done()
+    box.heard(ms=5000)
+    box.speaks()
+    box.wait(200)
+    box.do(ev.SpeechStopped(item_id="u1", audio_end_ms=box.began_ms["u1"] + 200))
+    box.do(ev.PlayoutIdle())
+    box.speaks("u2")
+    assert len(only(box.stops("u2", after_ms=1500), fx.CreateResponse)) == 1
+
+
 @pytest.mark.parametrize("noise", [True, False])
 def test_outputs_of_functions_are_owed_a_response_only_if_the_visitor_gets_none(noise: bool) -> None:
     box = speaking()
@@ -458,6 +470,20 @@ def test_a_noise_of_which_the_box_hears_no_voice_is_over_unless_the_service_hear
     box.reply()
     box.wait(1510)
     assert shapes(box.speaks("u2")) == [(DUCK, False)]
+
+
+def test_a_detection_that_does_not_tell_its_silence_is_waited_for_in_full() -> None:
+    box = Box(ev.TurnDetection(type="semantic_vad"), longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.speaks("u2")
+    box.do(ev.SpeechStopped(item_id="u2", audio_end_ms=box.stream_ms))
+    box.wait(1490)
+    assert shapes(box.speaks("u3")) == []
+    box.do(ev.SpeechStopped(item_id="u3", audio_end_ms=box.stream_ms))
+    box.wait(1510)
+    assert shapes(box.speaks("u4")) == [(DUCK, False)]
 
 
 def test_a_radio_that_goes_on_after_the_answer_is_a_speech_like_any_other_and_is_cut_off_again() -> None:

@@ -43,6 +43,7 @@ class World:
     speech: tuple[str, int, int] | None = None
     """Item, where it begins and ends in the stream (without padding and silence)."""
     speeches: int = 0
+    commits: int = 0
     noises: set[str] = field(default_factory=set)
     turns: set[str] = field(default_factory=set)
     """As people are told of them: a speech that begins anew keeps its name."""
@@ -78,6 +79,8 @@ class World:
                     self.deleted.append(effect.item_id)
                 case fx.TruncateItem() if self.linked:
                     self.truncated.append(effect.item_id)
+                case fx.CommitInput() if self.linked:
+                    self.commit()
                 case fx.UpdateSession() if self.linked and effect.turn_detection is not None:
                     self.confirm()
                 case fx.Publish(topic="turn", data={"event": "noise", "item_id": item_id}):
@@ -151,6 +154,19 @@ class World:
             if end_ms > self.box.stream_ms:
                 self.speak(end_ms - self.box.stream_ms)
 
+    def commit(self) -> None:
+        """The box says what a turn is. The service gives it a name of its own, and the rest is another speech."""
+        self.commits += 1
+        self.due += 1
+        self.unanswered = item = f"c{self.commits}"
+        speech, self.speech = self.speech, None
+        before = len(self.turns)
+        self.do(ev.InputCommitted(item_id=item), ev.ItemAdded(item_id=item, item_type="message", role="user"))
+        assert len(self.turns) == before + 1
+        self.do(ev.UserTranscriptDone(item_id=item, transcript="and"))
+        if speech is not None and speech[2] > self.box.stream_ms:
+            self.speak(speech[2] - self.box.stream_ms)
+
     # What the visitor does, as the service hears it.
 
     def speak(self, ms: int) -> None:
@@ -160,7 +176,7 @@ class World:
         item, now_ms = f"u{self.speeches}", self.box.stream_ms
         self.speech = (item, now_ms, now_ms + ms)
         detection = self.box.session.turn_detection
-        assert detection is not None
+        assert detection is not None, "it is only off while the key is held"
         self.do(ev.SpeechStarted(item_id=item, audio_start_ms=now_ms - PREFIX_MS))
         if detection.interrupt_response:
             self.cancel()
@@ -227,8 +243,10 @@ class World:
         self.obey(self.box.ready())
 
     def command(self, command: cmd.Command) -> None:
-        if isinstance(command, cmd.RequestResponse):
+        if isinstance(command, cmd.RequestResponse | cmd.SendMessage):
             self.due += 1
+        if isinstance(command, cmd.TalkBegin):
+            self.speech = None  # the buffer is cleared, and detection is switched off
         if isinstance(command, cmd.InterruptResponse):
             self.unanswered = ""
         self.do(command)
@@ -236,7 +254,7 @@ class World:
 
 ACTIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([50, 300, 700, 1500, 4000])),
-    st.tuples(st.just("speak"), st.sampled_from([50, 300, 800, 950, 1050, 2500])),
+    st.tuples(st.just("speak"), st.sampled_from([50, 300, 800, 950, 1050, 2500, 12_000])),
     st.tuples(st.just("generate"), st.integers(1, 30)),
     st.tuples(st.just("done"), st.sampled_from(["completed", "failed", "completed"])),
     st.tuples(st.just("call"), st.none()),
@@ -244,6 +262,9 @@ ACTIONS = st.one_of(
     st.tuples(st.just("respond"), st.none()),
     st.tuples(st.just("interrupt"), st.none()),
     st.tuples(st.just("link"), st.none()),
+    st.tuples(st.just("talk"), st.sampled_from([50, 1000])),
+    st.tuples(st.just("send"), st.none()),
+    st.tuples(st.just("detection"), st.sampled_from([0.4, 0.8])),
     st.tuples(st.just("mode"), st.sampled_from(["confirm", "confirm", "immediate", "off"])),
 )
 
@@ -268,19 +289,27 @@ def act(world: World, number: int, what: str, how: Any) -> None:  # noqa: C901 (
             world.command(cmd.InterruptResponse(request_id=number))
         case "link":
             world.lose_link()
+        case "talk":
+            world.command(cmd.TalkBegin(request_id=number))
+            world.wait(how)
+            world.command(cmd.TalkEnd(request_id=number))
+        case "send":
+            world.command(cmd.SendMessage(request_id=number, text="hello"))
+        case "detection":
+            world.do(cmd.SetTurnDetection(request_id=number, changes={"threshold": how}))
         case "mode":
             world.do(cmd.SetBargeIn(request_id=number, changes={"mode": how}))
 
 
 @settings(max_examples=300, deadline=None)
-@given(actions=st.lists(ACTIONS, max_size=40))
-def test_every_conversation_keeps_its_promises(actions: list[tuple[str, Any]]) -> None:
-    world = World(Box().live())
+@given(actions=st.lists(ACTIONS, max_size=40), longest_s=st.sampled_from([3.0, 60.0]))
+def test_every_conversation_keeps_its_promises(actions: list[tuple[str, Any]], longest_s: float) -> None:
+    world = World(Box(longest_speech_s=longest_s).live())
     for number, (what, how) in enumerate(actions):
         act(world, 100 + number, what, how)
         assert world.created <= world.due, "one response for each turn, each request and each round of outputs"
     world.do(ev.VoiceStopped())
-    world.wait(6000)
+    world.wait(15_000)
     assert world.speech is None
     for _ in range(60):  # whatever waits its turn gets it
         world.end("completed")

@@ -64,16 +64,15 @@ class Floor:
 
     def begin(self, speech: Speech, told: fx.Effect, *, service_interrupts: bool) -> list[fx.Effect]:
         """Somebody speaks. Over a reply it may be a noise; with nothing to talk over it is a turn, however short."""
-        again = self.hear_again()
         dialogue, rule = self._dialogue, self._standing.barge_in
         self.speech = speech
         dialogue.visitor_speaks = True
         dialogue.responses.hold()
         if rule.mode == "confirm" and dialogue.in_play:
-            return [*again, told, *self._overlap.begin(sounding=dialogue.sounding, duck_db=rule.duck_db)]
+            return [told, *self._overlap.begin(sounding=dialogue.sounding, duck_db=rule.duck_db)]
         generating = dialogue.responses.generating
         plan = barge_in.speech_began(rule.mode, generating=generating, service_interrupts=service_interrupts)
-        return [*again, *dialogue.interrupt(plan), told, *self._release(), *self._record(speech)]
+        return [*dialogue.interrupt(plan), told, *self._release(), *self._record(speech)]
 
     def take(self) -> list[fx.Effect]:
         """What is judged is a turn: the reply is over. Nothing is judged: there is nothing to take."""
