@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench bench-turns soak clean help
+.PHONY: demo test lint bench bench-turns soak show-echo clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -43,6 +43,10 @@ bench-turns: ## how well turns are taken, in virtual rooms: tables and a PNG; AR
 soak: ## an hour of talk through the audio engine in virtual time: memory, and the pairing of the echo
 	@scripts/setup.sh bench
 	@$(PYTHON) tests/bench/soak.py $(ARGS)
+
+show-echo: ## two minutes on an open table: the microphone hears the loudspeaker, the box never interrupts itself
+	@scripts/setup.sh test
+	@$(PYTHON) -m pytest -s tests/system/long/show_open_table.py $(ARGS)
 
 clean: ## remove everything that the targets above made
 	@rm -rf .venv build dist ./*.egg-info demo-output bench-output .coverage .coverage.*
