@@ -167,9 +167,9 @@ def test_interruptions_when_certain(server: Rehearsal, daemon: Daemon, card: Vir
     assert truncated.at_s - started.at_s > 0.5
     heard = played(speech.clip("assistant_booked"), recording.samples)
     first = round((started.at_s + 0.15 - recording.start_s) * RATE_HZ)
-    ducked = heard.gains_db(first, round((started.at_s + 0.45 - recording.start_s) * RATE_HZ))
-    assert ducked
-    assert ducked == pytest.approx([-12.0] * len(ducked), abs=1)
+    quieter = heard.gains_db(first, round((started.at_s + 0.45 - recording.start_s) * RATE_HZ))
+    assert quieter
+    assert quieter == pytest.approx([-12.0] * len(quieter), abs=1)
 
 
 def test_no_interruptions(server: Rehearsal, daemon: Daemon, card: VirtualCard) -> None:
