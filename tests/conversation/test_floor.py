@@ -622,3 +622,13 @@ def test_what_waits_is_created_when_the_noise_is_deleted_or_a_moment_later_if_no
     later = box.do(ev.InputCommitted(item_id="u1")) if committed else box.wait(801)
     order = [type(one) for one in later if isinstance(one, fx.ToService)]
     assert order == ([fx.DeleteItem] if committed else []) + [fx.CreateResponse]
+
+
+def test_a_turn_that_ends_while_a_response_is_made_is_answered_after_it_also_where_the_service_answers() -> None:
+    box = Box(mode="immediate").live()
+    box.speaks()
+    box.do(cmd.InterruptResponse(request_id=8))
+    (asked,) = only(box.do(cmd.RequestResponse(request_id=9)), fx.CreateResponse)
+    box.do(ev.ResponseCreated(response_id="r1", metadata=asked.metadata))
+    assert only(box.stops(after_ms=500), fx.CreateResponse) == []
+    assert len(only(box.done(), fx.CreateResponse)) == 1

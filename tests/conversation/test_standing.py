@@ -21,7 +21,7 @@ from voicebotd.conversation.events import (
     TurnDetection,
 )
 from voicebotd.conversation.policy import Policy
-from voicebotd.conversation.standing import Standing, describe
+from voicebotd.conversation.standing import Standing
 
 
 def standing(**policy: Any) -> Standing:
@@ -194,14 +194,6 @@ def test_too_many_changes_at_once_are_refused_and_change_nothing() -> None:
         assert refusal.kind == "rpc.overloaded"
     assert desk.turn_detection.threshold == 0.5
     assert desk.wanted.runtime is None
-
-
-def test_only_the_settings_that_a_type_has_are_shown() -> None:
-    assert describe(None) == {"type": "none"}
-    assert describe(TurnDetection(type="none")) == {"type": "none"}
-    assert "eagerness" not in describe(TurnDetection())
-    assert "threshold" not in describe(TurnDetection(type="semantic_vad"))
-    assert describe(TurnDetection(type="semantic_vad"))["eagerness"] == "auto"
 
 
 def test_confirmed_turn_detection_is_shown_as_the_service_has_it() -> None:

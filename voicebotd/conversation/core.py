@@ -24,10 +24,11 @@ from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
 from voicebotd.conversation.snapshot import Snapshot
-from voicebotd.conversation.standing import Standing, describe
+from voicebotd.conversation.standing import Standing
 from voicebotd.conversation.states import DOZED, TABLE, Handled, Late, Refused, State
 from voicebotd.conversation.timers import Timers
 from voicebotd.conversation.visitor import Visitor
+from voicebotd.conversation.wanted import describe
 
 ANSWER = "answer"
 QUIET = "quiet"

@@ -93,9 +93,13 @@ class Floor:
         return [*self._dialogue.settle_outputs(), *self._dialogue.end_of_speech(service_answers=False)]
 
     def end_of_turn(self, *, service_answers: bool) -> list[fx.Effect]:
-        """The turn is over and is answered, by the service or by us, unless answers are left to who asks for them."""
+        """The turn is over and is answered, by the service or by us, unless answers are left to who asks for them.
+
+        The service refuses its own answer while another response is being made; ours waits.
+        """
         self.speech = None
         dialogue = self._dialogue
+        service_answers = service_answers and not dialogue.responses.generating
         dialogue.owes_outputs = False
         answer: list[fx.Effect] = []
         if not service_answers and self._standing.turn_detection.create_response:

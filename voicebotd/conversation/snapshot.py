@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from voicebotd.conversation.standing import Runtime
 from voicebotd.conversation.states import State
+from voicebotd.conversation.wanted import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

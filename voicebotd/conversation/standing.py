@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTurnDetection
@@ -28,24 +28,7 @@ from voicebotd.conversation.events import (
     TurnDetection,
 )
 from voicebotd.conversation.policy import Policy
-
-Runtime = tuple[str, Literal["append", "replace"]] | None
-"""Standing runtime instructions and how they meet the configured ones."""
-
-
-Part = Literal["instructions", "turn_detection", "barge_in"]
-"""What people change of it, one at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What we want of the session."""
-
-    turn_detection: TurnDetection
-    barge_in: BargeIn
-    configured: str
-    """The instructions of the configuration."""
-    runtime: Runtime = None
+from voicebotd.conversation.wanted import Part, Wanted, describe, instructed, undone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +135,7 @@ class Standing:
 
     def set_instructions(self, command: SetInstructions, event_id: str, *, ready: bool) -> list[Effect]:
         """Change the runtime instructions, in the running session if there is one."""
-        after = _instructed(self.wanted, command)
+        after = instructed(self.wanted, command)
         return self._change(command.request_id, event_id, after, part="instructions", ready=ready)
 
     def set_turn_detection(self, command: SetTurnDetection, event_id: str, *, ready: bool) -> list[Effect]:
@@ -201,7 +184,7 @@ class Standing:
             # Ours, not a person's: an undoing, or push to talk. Undoing that as well could go on for ever.
             data = {"code": error.code, "message": error.message, "param": error.param}
             return [Publish(topic="error", data=data)]
-        self.wanted = _undone(self.wanted, change)
+        self.wanted = undone(self.wanted, before=change.before, after=change.after)
         undo = self._update(f"{change.update.event_id}-undo", turn_detection=change.update.turn_detection is not None)
         refusal = Refuse(
             request_id=change.request_id,
@@ -282,34 +265,3 @@ class Standing:
         else:
             result = {"instructions": self.instructions, "applied": applied}
         return [Reply(request_id=change.request_id, result=result)]
-
-
-def _instructed(wanted: Wanted, command: SetInstructions) -> Wanted:
-    if command.text is None:
-        return replace(wanted, runtime=None)
-    if command.mode == "configured":
-        return replace(wanted, configured=command.text)
-    return replace(wanted, runtime=(command.text, command.mode))
-
-
-def _undone(wanted: Wanted, change: Change) -> Wanted:
-    """Take back what `change` changed, and nothing that was changed again since."""
-    back = {
-        field.name: getattr(change.before, field.name)
-        for field in fields(Wanted)
-        if getattr(wanted, field.name) == getattr(change.after, field.name)
-    }
-    return replace(wanted, **back)
-
-
-def describe(turn_detection: TurnDetection | None) -> dict[str, Any]:
-    """As people read it: only the settings that the type has."""
-    if turn_detection is None or turn_detection.type == "none":
-        return {"type": "none"}
-    described = asdict(turn_detection)
-    unused = {"eagerness"}
-    if turn_detection.type == "local":
-        unused = {"eagerness", "create_response", "interrupt_response", "idle_timeout_ms"}
-    if turn_detection.type == "semantic_vad":
-        unused = {"threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"}
-    return {key: value for key, value in described.items() if key not in unused}
