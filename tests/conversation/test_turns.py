@@ -61,15 +61,25 @@ def test_an_item_that_was_announced_under_another_name_is_the_same_turn() -> Non
 
 def test_what_is_a_turn_already_or_has_its_own_name_is_not_renamed() -> None:
     turns = Turns("c")
-    turns.visitor_began("u1")
     turns.visitor_began("u2")
+    turns.visitor_began("u1")
     turns.rename("u2", "u1")
     turns.rename("u1", "u1")
     assert (turns.name("u1"), turns.name("u2")) == ("u1", "u2")
 
 
+def test_what_comes_after_somebody_else_s_turn_is_another_turn() -> None:
+    turns = Turns("c")
+    turns.rename("x1", "u1")
+    turns.visitor_began("u1")
+    turns.assistant_began("a1", "r1")
+    turns.rename("x2", "u1")
+    assert (turns.name("x1"), turns.name("x2")) == ("x1", "x2")
+
+
 def test_names_are_forgotten_oldest_first() -> None:
     turns = Turns("c")
+    turns.visitor_began("u1")
     for number in range(Turns.MAX_OPEN + 1):
         turns.rename(f"x{number}", "u1")
     assert turns.name("x0") == "x0"

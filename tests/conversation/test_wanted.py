@@ -34,3 +34,5 @@ def test_only_the_settings_that_a_type_has_are_shown() -> None:
     assert "eagerness" not in describe(TurnDetection())
     assert "threshold" not in describe(TurnDetection(type="semantic_vad"))
     assert describe(TurnDetection(type="semantic_vad"))["eagerness"] == "auto"
+    assert "interrupt_response" not in describe(TurnDetection(type="local"))
+    assert "threshold" in describe(TurnDetection(type="local"))

@@ -39,8 +39,13 @@ class Turns:
         return self._names.get(item_id, item_id)
 
     def rename(self, item_id: str, known_as: str) -> None:
-        """The service made this item of what it had announced under another name. One turn is one record."""
-        if item_id != known_as and item_id not in self._open:
+        """The service made this item of what it had announced under another name. One turn is one record.
+
+        Not if somebody else's turn began meanwhile: then it is another turn.
+        """
+        turn = self._open.get(known_as)
+        newest = turn is not None and turn.number == self.count
+        if newest and item_id != known_as and item_id not in self._open:
             self._names[item_id] = known_as
             if len(self._names) > self.MAX_OPEN:
                 del self._names[next(iter(self._names))]
