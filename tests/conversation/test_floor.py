@@ -632,3 +632,22 @@ def test_a_turn_that_ends_while_a_response_is_made_is_answered_after_it_also_whe
     box.do(ev.ResponseCreated(response_id="r1", metadata=asked.metadata))
     assert only(box.stops(after_ms=500), fx.CreateResponse) == []
     assert len(only(box.done(), fx.CreateResponse)) == 1
+
+
+def test_where_the_box_has_no_evidence_a_noise_goes_on_until_the_service_says_otherwise() -> None:
+    box = Box(mode="immediate", longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.reply()
+    box.wait(5000)
+    assert only(box.log, fx.UpdateSession)[-1].turn_detection.interrupt_response is False
+    assert "deaf" not in box.timers
+
+
+def test_the_first_item_of_another_session_is_not_what_was_cut_off_in_the_last() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.do(ev.LinkLost(reason="gone"))
+    box.ready()
+    assert recorded(box.speaks("u2")) == ["u2"]
