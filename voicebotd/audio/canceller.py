@@ -2,9 +2,9 @@
 
 A partitioned frequency-domain filter with a Kalman step per frequency (Enzner & Vary 2006): it slows down by itself
 while somebody talks into the echo, so it needs no detector of double talk. It removes what is linear in the echo and
-nothing of the visitor. Put before WebRTC's canceller, that one has less to suppress: over 12 simulated rooms a visitor
-as loud as the echo was noticed within 700 ms in 72 of 72 interruptions (median 96 ms) instead of 64 of 72 (192 ms), one
-10 dB weaker in 93 % instead of 40 %. Pure over arrays; decides nothing.
+nothing of the visitor. Put before WebRTC's canceller, that one has less to suppress: in ten simulated rooms all
+visitors as loud as the echo were noticed within 700 ms (median 160 ms) instead of 72 %. Pure over arrays; decides
+nothing.
 """
 
 from __future__ import annotations

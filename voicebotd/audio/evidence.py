@@ -98,7 +98,7 @@ class Evidence:
         seen = np.where(loud, np.minimum(ratio_db, self._return_db + _RISE_DB), self._return_db)
         self._returns[self._learned % _HISTORY_FRAMES] = seen
         self._learned += 1
-        if self._learned >= _FIRST_FRAMES and self._learned % 5 == 0:
+        if self._learned >= _FIRST_FRAMES and self._learned % 10 == 0:
             known = self._returns[: min(self._learned, _HISTORY_FRAMES)]
             caution_db = max(0.0, _EARLY_DB * (1 - self._learned / _SURE_FRAMES))
             self._return_db = np.quantile(known, _QUANTILE, axis=0) + caution_db
