@@ -143,8 +143,16 @@ def test_the_loudspeakers_monitor_is_no_microphone() -> None:
         replace(with_echo(loss_db=6.0, directness=0.999), digital_silence=True),
         replace(with_echo(loss_db=0.0, directness=0.7), digital_silence=True),
         with_echo(loss_db=0.0, directness=0.999),
+        replace(with_echo(loss_db=0.0, directness=0.999, delay_ms=91.0), digital_silence=True),
     ],
-    ids=["a room", "no echo", "an echo that is softer", "a gated microphone in a room", "noise"],
+    ids=[
+        "a room",
+        "no echo",
+        "an echo that is softer",
+        "a gated microphone in a room",
+        "noise",
+        "a way through the air",
+    ],
 )
 def test_what_has_a_loss_a_room_or_noise_is_no_monitor(real: Measurement) -> None:
     assert not is_monitor(real)

@@ -56,7 +56,7 @@ def test_every_default_is_a_value_that_may_be_written():
         ("turn_detection.silence_duration_ms", [100, 10_000], [99, 10_001, 500.0, 500.5]),
         ("turn_detection.idle_timeout_ms", [None, 5000, 30_000], [0, 4999, 30_001]),
         ("turn_detection.type", ["server_vad", "semantic_vad", "none", "local"], ["silero", None, ""]),
-        ("barge_in.mode", ["immediate", "confirm", "off"], ["on", False, None]),
+        ("barge_in.mode", ["immediate", "confirm", "off"], ["on", True, None]),
         ("barge_in.confirm_after_ms", [0, 5000], [-1, 5001, 500.5, None]),
         ("barge_in.min_speech_ms", [0, 10_000], [-1, 10_001, "1000"]),
         ("barge_in.resume_delay_ms", [0, 10_000], [-1, 10_001, True]),
@@ -87,6 +87,10 @@ def test_a_device_in_digits_is_an_index():
 
 def test_a_level_is_kept_in_small_letters():
     assert keys()["log.level"].adapter.validate_python("DEBUG") == "debug"
+
+
+def test_a_bare_off_which_yaml_reads_as_false_is_the_mode_off():
+    assert Settings.model_validate({"barge_in": {"mode": False}}).barge_in.mode == "off"
 
 
 def test_a_mode_is_a_number_inside_and_octal_text_outside():

@@ -59,7 +59,9 @@ SEMANTIC = TurnDetection(type="semantic_vad", prefix_padding_ms=500)
     ("heard", "detection", "length_ms"),
     [
         (told(4500, 6500, wall_ms=1450), SERVER, 300),
-        (told(4500, 6000, wall_ms=1150), SERVER, 0),
+        (told(4500, 6150, wall_ms=1150), SERVER, 0),
+        (told(4500, 6000, wall_ms=1500), SERVER, 1500),
+        (told(4500, 6000, wall_ms=1500, voiced_ms=280), SERVER, 280),
         (told(0, 2300, wall_ms=2250, crowded=True), SERVER, 1050),
         (told(0, 1250, wall_ms=1190, crowded=True), SERVER, 0),
         (told(4500, 5700, wall_ms=700), SERVER, 700),
@@ -70,6 +72,8 @@ SEMANTIC = TurnDetection(type="semantic_vad", prefix_padding_ms=500)
     ids=[
         "without the padding and the silence",
         "never negative",
+        "as it is stamped where the stamps plainly hold neither padding nor silence",
+        "then by local evidence where there is any",
         "by the clock where the padding is unknown",
         "by the clock, never negative",
         "by the clock where the service does not wait for the silence",

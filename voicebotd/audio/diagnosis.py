@@ -41,6 +41,8 @@ SLIP_MS = 1.0
 DRIFT_PPM = 300.0
 """Three times what two sound cards usually differ by. From here the canceller lost 13 dB (measured at 1000 ppm)."""
 MONITOR_LOSS_DB, MONITOR_DIRECTNESS = 3.0, 0.98
+MONITOR_DELAY_MS = 60.0
+"""A monitor returns after the stream's own buffers: 30 ms was measured at `low` latency. A room adds its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,8 @@ def is_monitor(measured: Measurement) -> bool:
     echo = measured.echo
     if echo is None or not measured.digital_silence:
         return False
-    return abs(echo.loss_db) < MONITOR_LOSS_DB and echo.directness > MONITOR_DIRECTNESS
+    alike = abs(echo.loss_db) < MONITOR_LOSS_DB and echo.directness > MONITOR_DIRECTNESS
+    return alike and echo.delay_ms < MONITOR_DELAY_MS
 
 
 def diagnose(measured: Measurement, situation: Situation, search: Search | None = None) -> Diagnosis:

@@ -27,6 +27,11 @@ def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _off(value: object) -> object:
+    # YAML 1.1 reads a bare `off` as false.
+    return "off" if value is False else value
+
+
 def _index_or_name(value: object) -> object:
     # A shell and AUDIO_INPUT_DEVICE can only write text; no device's name is a bare number.
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
@@ -152,7 +157,7 @@ class TurnDetection(Section):
 class BargeIn(Section):
     """What happens when the visitor speaks over the assistant."""
 
-    mode: Literal["immediate", "confirm", "off"] = _key("confirm", "live")
+    mode: Annotated[Literal["immediate", "confirm", "off"], BeforeValidator(_off)] = _key("confirm", "live")
     """`immediate` falls silent at the first sign of speech. `confirm` speaks more softly, pauses, and goes on where it
     paused if it was only a noise. `off` does not listen while the assistant is audible."""
     confirm_after_ms: int = _key(500, "live", ge=0, le=5000, unit="ms")

@@ -16,6 +16,8 @@ from voicebotd.conversation.ledger import Piece
 SILENCE_SLACK_MS = 250
 """How much earlier than its silence a speech may be told to be over, counted from when its start was told: the start is
 told late, by up to 100 ms for the detector and as much again for an uneven network."""
+STAMP_SLACK_MS = 100
+"""How much a service's stamps may fall short of its own padding and silence: it detects by chunks of 10 to 64 ms."""
 LONGEST_WAIT_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
 """How long `semantic_vad` waits at most after the last word (OpenAI, guide "Voice activity detection")."""
 
@@ -72,7 +74,12 @@ def speech_ms(told: Told, detection: TurnDetection) -> int:
         return told.wall_ms  # it plainly did not wait for that silence
     if told.crowded:
         return max(0, told.wall_ms - detection.silence_duration_ms)
-    return max(0, told_ms - detection.silence_duration_ms)
+    speech_only_ms = told_ms - detection.silence_duration_ms
+    if speech_only_ms < -STAMP_SLACK_MS:
+        # Its stamps plainly hold neither padding nor silence. A noise taken for a turn interrupts; a turn taken for a
+        # noise is never answered, which is worse.
+        return told.end_ms - told.start_ms if told.voiced_ms is None else told.voiced_ms
+    return max(0, speech_only_ms)
 
 
 def is_turn(length_ms: int, rule: BargeIn) -> bool:
