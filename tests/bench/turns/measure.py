@@ -120,13 +120,15 @@ class Replay:
 
 
 _ROUNDING = 1.5
+_AUDIBLE = 100.0
+"""Power of a frame below which it is hardly a sound: nothing to tell a place by."""
 _LONGEST_PAUSE_S = 8.0
 
 
 def replay(reply: Samples, recording: Samples) -> Replay:
     """Compare what was to be said with a recording at the same rate that has it once, as a whole or in parts.
 
-    The device stands still for whole blocks: a pause that is not of whole blocks skipped or repeated something.
+    A pause that is not of whole blocks skipped or repeated something: it counts as lost.
     """
     sounds = np.flatnonzero(reply)
     if not len(sounds) or not recording.any():
@@ -142,7 +144,7 @@ def replay(reply: Samples, recording: Samples) -> Replay:
         gone_on = _place_after(reply_f, recording_f, frame, shift)
         if gone_on is None:
             return Replay(exact=False, pauses_ms=tuple(pauses), why=f"lost at {frame * 10} ms")
-        if (gone_on - shift) % BLOCK or not _joined(reply, recording, frame, shift, gone_on):
+        if not _joined(reply, recording, frame, shift, gone_on):
             return Replay(exact=False, pauses_ms=tuple(pauses), why=f"not whole at {frame * 10} ms")
         pauses.append((gone_on - shift) * 1000 / RATE_HZ)
         shift = gone_on
@@ -154,13 +156,17 @@ _STRADDLED = 3
 """Frames that a pause may touch: the fades last one block, and need not begin with a frame of the reply."""
 
 
+def _power(reply: Signal, frame: int) -> float:
+    return float((reply[frame * BLOCK : (frame + 1) * BLOCK] ** 2).mean())
+
+
 def _fits(reply: Signal, recording: Signal, frame: int, shift: int) -> bool:
     """Whether this frame is there, at any loudness that changes in a straight line."""
     start = frame * BLOCK
     wanted = reply[start : start + BLOCK]
     found = recording[max(0, start + shift) : start + shift + BLOCK]
-    power = float((wanted**2).mean())
-    if power < 100:  # hardly a sound: nothing to tell a place by
+    power = _power(reply, frame)
+    if power < _AUDIBLE:
         return True
     if len(found) < BLOCK:
         return False
@@ -171,20 +177,11 @@ def _fits(reply: Signal, recording: Signal, frame: int, shift: int) -> bool:
 
 
 def _place_after(reply: Signal, recording: Signal, frame: int, shift: int) -> int | None:
-    """Where the reply goes on after a pause that begins around `frame`."""
+    """Where the reply goes on after a pause that begins around `frame`. The device stands still for whole blocks."""
     first = frame + _STRADDLED
-    probe = reply[first * BLOCK : (first + 20) * BLOCK]
-    start = first * BLOCK + shift
-    heard = recording[max(0, start) : start + len(probe) + round(_LONGEST_PAUSE_S * RATE_HZ)]
-    if len(probe) < BLOCK or len(heard) < len(probe) or not probe.any():
-        return None
-    size = 1 << len(heard).bit_length()
-    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)
-    sums = np.concatenate(([0.0], np.cumsum(heard**2)))
-    energy = sums[len(probe) :] - sums[: -len(probe)]
-    # Against its own loudness: what is merely louder does not fit better.
-    alike = match[: len(energy)] / np.sqrt(np.maximum(energy, 1e-4 * float((probe**2).sum())))
-    return int(alike.argmax()) + shift
+    loud = [at for at in range(first, min(first + 60, len(reply) // BLOCK)) if _power(reply, at) >= _AUDIBLE][:8]
+    places = range(shift + BLOCK, shift + round(_LONGEST_PAUSE_S * RATE_HZ), BLOCK)
+    return next((place for place in places if loud and all(_fits(reply, recording, at, place) for at in loud)), None)
 
 
 def _joined(reply: Samples, recording: Samples, frame: int, before: int, after: int) -> bool:

@@ -135,9 +135,10 @@ def cpu_ms(records: Iterable[Record]) -> float | None:
     return sum(record["engine_cpu_s"] for record in told) / seconds * 1000 if seconds else None
 
 
-def false_turns_per_hour(records: list[Record]) -> float | None:
+def false_turns_per_hour(records: list[Record], what: str = "answered") -> float | None:
+    """Turns that were `answered`, or those that `started`: one that noise keeps up for ever is never answered."""
     hours = sum(record["seconds"] for record in records) / 3600
-    return sum(record["answered"] for record in records) / hours if hours else None
+    return sum(record[what] for record in records) / hours if hours else None
 
 
 # --- Tables ----------------------------------------------------------------------------------------------------------
@@ -271,9 +272,13 @@ def noise_table(results: Results) -> Table:
     for profile, kind in dict.fromkeys((cell.profile, cell.noise) for cell in results.cells("noise")):
         found = [results.of(scenario="noise", profile=profile, noise=kind, snr_db=snr_db) for snr_db in SNRS_DB]
         minutes = max(sum(record["seconds"] for record in records) for records in found) / 60
-        numbers = tuple(_number(false_turns_per_hour(records)) for records in found)
+        numbers = tuple(
+            f"{_number(false_turns_per_hour(records, 'started'), '{:.0f}')} / "
+            f"{_number(false_turns_per_hour(records), '{:.0f}')}"
+            for records in found
+        )
         rows.append((profile, kind, *numbers, f"{minutes:.1f}"))
-    return "nobody there: false turns answered per hour of noise (SNR against a visitor)", head, rows
+    return "nobody there: false turns begun / answered per hour of noise (SNR against a visitor)", head, rows
 
 
 def sentence_table(results: Results) -> Table:
