@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from voicebotd.audio import echo
 from voicebotd.audio.echo import WebRtcCanceller, aec_installed
 from voicebotd.audio.ladder import Ladder
+from voicebotd.audio.ring import Samples
 from voicebotd.errors import AudioError
 
 pytestmark = pytest.mark.skipif(not aec_installed(), reason="livekit has no wheel for this machine")
@@ -58,6 +60,10 @@ def test_it_takes_most_of_the_echo_away(rooms: ModuleType) -> None:
     assert np.std(near[late].astype(float)) > 10 * np.std(out[late].astype(float))
 
 
+def level_dbfs(samples: Samples) -> float:
+    return 20 * math.log10(max(float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))), 1e-3) / 32768)
+
+
 def test_in_a_room_whose_echo_is_as_loud_as_the_visitor_only_the_visitor_is_heard(rooms: ModuleType) -> None:
     far = np.concatenate([rooms.clip(name) for name in ("assistant_services", "assistant_booked")])[: 14 * 24_000]
     room = rooms.Room(loss_db=3, delay_ms=80)
@@ -65,7 +71,7 @@ def test_in_a_room_whose_echo_is_as_loud_as_the_visitor_only_the_visitor_is_hear
     visitor = rooms.placed(rooms.at_level(rooms.clip("visitor_interrupts"), loud_dbfs), 10.0, len(far))
     ladder = Ladder("aec", tail_ms=300, round_trip_ms=60)
     out = run(ladder, room.microphone(far, visitor), far)
-    assert rooms.speech_dbfs(out[7 * 24_000 : 10 * 24_000]) < loud_dbfs - 25
+    assert level_dbfs(out[7 * 24_000 : 10 * 24_000]) < loud_dbfs - 25
     assert np.abs(out[10 * 24_000 :].astype(int)).max() > 1000
     assert ladder.report().delay_ms == pytest.approx(80, abs=0.5)
     assert (ladder.report().erle_db or 0) > 10

@@ -294,8 +294,7 @@ def likeness(recorded: Signal, piece: Signal, place: int) -> float:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("voice", [chirpy(3), speech()], ids=["noise", "speech"])
-@pytest.mark.parametrize("duck_db", [0.0, -12.0])
+@pytest.mark.parametrize(("voice", "duck_db"), [(chirpy(3), 0.0), (speech(), -12.0)], ids=["noise", "ducked speech"])
 async def test_a_pause_is_a_silence_in_the_reply_and_nothing_else(card: Card, voice: Signal, duck_db: float) -> None:
     async def attempt() -> None:
         with recorded_on(card) as recording:
