@@ -77,3 +77,24 @@ def test_silence_teaches_nothing_and_noise_is_no_evidence() -> None:
     for _ in range(8000):
         evidence.feed(spectrum(1e-3), SILENCE)
     assert hear(evidence, 16, echo=0.1, visitor=2.0) > 3.0
+
+
+def test_before_half_a_second_has_been_heard_nothing_is_evidence() -> None:
+    evidence = Evidence()
+    evidence.feed(FLOOR, SILENCE)
+    scores = [hear(evidence, 1, echo=0.0, visitor=100.0, played=0.01) for _ in range(70)]
+    assert not any(scores[:50])
+    assert scores[-1] > 3.0
+
+
+def test_a_sound_that_teaches_nothing_is_waited_for_no_longer_than_a_second() -> None:
+    evidence = Evidence()
+    whistle = np.zeros(BINS, dtype=np.float32)
+    whistle[30] = 1.0
+    hear(evidence, 100, echo=0.1)
+    for _ in range(300):
+        evidence.feed(FLOOR, SILENCE)
+    evidence.forget()
+    scores = [evidence.feed(spectrum(2.0), whistle) for _ in range(140)]
+    assert not any(scores[:100])
+    assert scores[-1] > 3.0

@@ -243,3 +243,29 @@ def test_a_stretched_frame_has_no_step() -> None:
         frames = np.concatenate([far.next_frame() for _ in range(3)])
         assert np.abs(np.diff(frames)).max() <= 1.01 * steepest + 1
         assert frames[-1] == tone[used + 2 * FRAME - 1]
+
+
+def test_the_pairing_is_known_once_it_is_settled_and_a_short_hole_does_not_change_that() -> None:
+    clocks = Clocks()
+    clocks.run(1.4)
+    assert not clocks.far.known
+    clocks.run(0.5)
+    assert clocks.far.known
+    clocks.far._fifo.pop(24_000)
+    for number in range(1, 5):
+        assert not clocks.far.next_frame().any()
+        assert clocks.far.known == (number <= TwoClocks.BORNE_FRAMES)
+
+
+@pytest.mark.parametrize("lost_ms", [400, -400])
+def test_from_time_that_a_device_lost_until_it_is_paired_anew_the_far_end_is_not_known(lost_ms: int) -> None:
+    clocks = Clocks()
+    clocks.run(5)
+    clocks.lost_samples = lost_ms * 24
+    known = []
+    for _ in range(300):
+        clocks.run(BLOCK_S)
+        known.append(clocks.far.known)
+    assert not any(known[10:95])
+    assert all(known[150:])
+    assert clocks.far.corrections

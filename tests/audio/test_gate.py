@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from voicebotd.audio.gate import (
     GUARD_FRAMES,
@@ -10,6 +13,7 @@ from voicebotd.audio.gate import (
     EchoGate,
     HalfDuplexGate,
     NoEchoControl,
+    PairingGate,
 )
 
 FRAME = 240
@@ -222,3 +226,38 @@ def test_the_guard_opens_and_closes_without_a_step() -> None:
     assert opened[0]
     assert not opened[110]
     assert np.abs(np.diff(out.astype(int))).max() <= 8000 / (FRAME - 1) + 1
+
+
+@pytest.mark.parametrize(("sounds", "known"), [(True, True), (False, False)])
+def test_what_is_known_and_what_is_silent_pass_the_pairing_gate_untouched(sounds: bool, known: bool) -> None:
+    gate = PairingGate(hold_ms=25)
+    assert gate.process(NEAR, sounds=sounds, known=known) is NEAR
+    assert gate.is_open
+
+
+def test_sound_that_is_not_paired_closes_the_microphone_until_the_hold_and_the_line_are_over() -> None:
+    gate = PairingGate(hold_ms=25)
+    heard = [gate.process(NEAR * 16, sounds=True, known=at >= 10) for at in range(40)]
+    passed = [bool(frame.any()) for frame in heard]
+    assert passed == [True] + [False] * (9 + 2 + LONG_FRAMES) + [True] * (28 - LONG_FRAMES)
+    assert heard[0][-1] == 0, "the first one fades out"
+    assert np.abs(np.diff(np.concatenate(heard).astype(int))).max() <= 8000 / (FRAME - 1) + 1
+
+
+def test_a_loudspeaker_that_fell_silent_opens_the_pairing_gate_after_the_hold() -> None:
+    gate = PairingGate(hold_ms=25)
+    heard = [bool(gate.process(NEAR, sounds=at == 0, known=False).any()) for at in range(30)]
+    assert heard.index(True, 1) == 3 + LONG_FRAMES
+    assert all(heard[3 + LONG_FRAMES :])
+
+
+@pytest.mark.parametrize("make", [EchoGate, lambda hold_ms: EchoCanceller(passes, hold_ms=hold_ms)])
+def test_the_first_half_second_of_echo_is_closed_even_to_a_shout(
+    make: Callable[..., EchoGate | EchoCanceller],
+) -> None:
+    far = bursts(4, 1, 300)
+    shout = bursts(4, 9, 9000)
+    gate = make(hold_ms=300)
+    out, opened = run(gate, echo_of(far) + shout, far)
+    assert not any(opened[LONG_FRAMES:50])
+    assert not out[LONG_FRAMES * FRAME : 50 * FRAME].any()

@@ -65,6 +65,17 @@ def test_no_rung_but_none_lets_the_first_echo_through(mode: str) -> None:
     assert not rig.ladder.report().gate_open
 
 
+@pytest.mark.parametrize(("mode", "heard"), [("aec", False), ("gate", False), ("half_duplex", False), ("none", True)])
+def test_an_echo_of_what_is_not_yet_paired_is_closed_on_every_rung_but_none(mode: str, heard: bool) -> None:
+    rig = Rig(mode)
+    rig.hear(30, near=QUIET)
+    echo = np.rint(RNG.normal(0, 3000, FRAME)).astype(np.int16)
+    out = [rig.ladder.process(echo, QUIET, sounds=True, known=False) for _ in range(100)]
+    assert np.concatenate(out[1:]).any() == heard
+    assert rig.ladder.report().gate_open == heard
+    assert (rig.hear(60)[-FRAME:] == 5000).all(), "what is known again is believed"
+
+
 def test_the_library_is_loaded_only_for_its_rung_and_told_the_round_trip() -> None:
     assert not Rig("gate").made
     assert [library.delay_ms for library in Rig("aec").made] == [40]

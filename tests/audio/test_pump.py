@@ -135,6 +135,9 @@ def test_half_duplex_closes_the_microphone_while_something_plays_and_for_the_tai
     streams: str, lead_blocks: int
 ) -> None:
     rig = Rig(settings=replace(PLAIN, echo_control="half_duplex"), streams=streams, tail_ms=20)
+    for _ in range(200):
+        rig.tick()
+    rig.messages.clear()
     rig.pump.play(pcm(480))
     rig.pump.work()
     for _ in range(12):
@@ -143,6 +146,46 @@ def test_half_duplex_closes_the_microphone_while_something_plays_and_for_the_tai
     # Two blocks play; round trip 20 ms and tail 20 ms are four more. No echo can be back within the lead of a pair.
     assert heard == [True] * lead_blocks + [False] * 6 + [True] * (6 - lead_blocks)
     assert {frame.gate_open for frame in rig.frames()} <= {True, False}
+
+
+class SilentFar:
+    """The far end as it was in the first seconds of a loaded machine: nothing of what is played is in it."""
+
+    corrections = 0
+    lead_samples = 0
+    settled = known = False
+    drift_ppm = None
+
+    def push(self, played: Samples) -> None: ...
+
+    def align(self, near_samples: int, *, since_s: float) -> None: ...
+
+    def next_frame(self) -> Samples:
+        return np.zeros(BLOCK, dtype=np.int16)
+
+
+@pytest.mark.parametrize("rung", ["gate", "half_duplex"])
+def test_what_is_played_before_it_is_paired_closes_the_microphone(rung: str) -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control=rung), tail_ms=300)
+    rig.pump._far = SilentFar()
+    for _ in range(10):
+        rig.tick(heard=0)
+    rig.pump.play(pcm(24_000))
+    rig.pump.work()
+    for _ in range(100):
+        rig.tick(heard=5000)
+    echo = rig.frames()[10:]
+    assert not any(any(frame.pcm) for frame in echo[1:])
+    assert not any(frame.gate_open for frame in echo)
+
+
+def test_the_doors_are_careful_again_once_two_clocks_are_paired(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control="gate"), streams="pair")
+    disturbed_at: list[int] = []
+    monkeypatch.setattr(rig.pump._ladder, "disturbed", lambda: disturbed_at.append(len(rig.frames())))
+    for _ in range(300):
+        rig.tick()
+    assert disturbed_at == [149]
 
 
 def test_echo_control_can_change_while_it_runs() -> None:

@@ -79,11 +79,11 @@ class Tap:
         self._process = ladder.process
         ladder.process = self._look  # type: ignore[method-assign]
 
-    def _look(self, near, far):
+    def _look(self, near, far, **pairing):
         self._count += 1
         if self._count % LOOK_EVERY_BLOCKS == 0:
             self._find(far)
-        return self._process(near, far)
+        return self._process(near, far, **pairing)
 
     def _find(self, far) -> None:
         blocks = self._box.played[-2 * SEARCH_MS // 10 :]

@@ -34,6 +34,9 @@ microphone that was turned up is followed at 3 to 6 dB/s."""
 _START_DB = 12.0
 """Before anything is known: the echo is taken to be this much louder than what was played."""
 _FIRST_FRAMES = 50
+_HEARD_FRAMES = 100
+"""There is no evidence before the first of these have taught something, or before so many have said nothing: what is
+new is an echo until a second of it has been heard."""
 _SURE_FRAMES = 200
 _EARLY_DB = 6.0
 """Extra caution from the first half second, gone after two seconds: until then a canceller is still finding its way."""
@@ -65,6 +68,8 @@ class Evidence:
         """The room, or the way into it, is another one: be careful again."""
         self._returns = np.zeros((_HISTORY_FRAMES, _BANDS))
         self._learned = 0
+        self._sounded = 0
+        self._scores[:] = 0.0
         self._return_db: Bands = np.full(_BANDS, _START_DB)
 
     def feed(self, heard: Spectrum, played: Spectrum) -> float:
@@ -72,7 +77,9 @@ class Evidence:
         assert self._heard is not None
         explained = self._sounding * 10 ** (self._return_db / 10) + 4 * self._noise + _TINY
         excess_db = 10 * np.log10(self._heard / explained)
-        self._scores[self._frames % _AVERAGE_FRAMES] = float(np.mean(np.clip(excess_db, 0.0, _CAP_DB)))
+        young = self._learned < _FIRST_FRAMES and self._sounded < _HEARD_FRAMES
+        score = 0.0 if young else float(np.mean(np.clip(excess_db, 0.0, _CAP_DB)))
+        self._scores[self._frames % _AVERAGE_FRAMES] = score
         self._learn()
         return float(np.mean(self._scores))
 
@@ -89,7 +96,10 @@ class Evidence:
 
     def _learn(self) -> None:
         loud = self._sounding > self._peak * _WORTH_LEARNING
-        if self._played.max() < _NOTHING or loud.sum() < 2:
+        if self._played.max() < _NOTHING:
+            return
+        self._sounded += 1
+        if loud.sum() < 2:
             return
         assert self._heard is not None
         echo = np.maximum(self._heard - 2 * self._noise, _TINY)

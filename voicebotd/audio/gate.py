@@ -6,6 +6,7 @@ to a frame, not which one is used. Pure over arrays.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -101,6 +102,31 @@ class HalfDuplexGate:
         return np.zeros_like(near)
 
 
+class PairingGate:
+    """Half-duplex for as long as `far` is no true picture of what the device was given; behind each rung that needs it.
+
+    A rung would take the echo of what it was never told of for a visitor, and what it was told as silence for a
+    loudspeaker at rest. Whether something sounds is therefore known here from the device itself, unpaired. It stays
+    closed for the hold, and for as long as the strict door's line is, after `far` is known again.
+    """
+
+    def __init__(self, *, hold_ms: float) -> None:
+        self._hold_frames = math.ceil(hold_ms * SAMPLE_RATE_HZ / 1000 / FRAME_SAMPLES) + LONG_FRAMES
+        self._sounding_frames = self._unknown_frames = 0
+        self.is_open = True
+
+    def process(self, out: Samples, *, sounds: bool, known: bool) -> Samples:
+        """`out` is what a rung gives. `sounds`: the device was given something audible since the last frame."""
+        self._sounding_frames = self._hold_frames if sounds else max(0, self._sounding_frames - 1)
+        self._unknown_frames = max(0, self._unknown_frames - 1) if known else self._hold_frames
+        before, self.is_open = self.is_open, not (self._sounding_frames and self._unknown_frames)
+        if before and self.is_open:
+            return out
+        if before:
+            return to_int16(out * _FADE_IN[::-1])
+        return to_int16(out * _FADE_IN) if self.is_open else np.zeros_like(out)
+
+
 class EchoGate:
     """While the loudspeaker can be heard, passes the microphone only on strong evidence that somebody is near.
 
@@ -125,6 +151,7 @@ class EchoGate:
     def disturbed(self) -> None:
         """The pairing of the two sides has shifted: what was learned of the room is no longer so."""
         self._evidence.forget()
+        self._open_frames = 0
 
     def process(self, near: Samples, far: Samples) -> Samples:
         self._playing.process(near, far)
@@ -202,6 +229,7 @@ class EchoCanceller:
     def disturbed(self) -> None:
         """The pairing of the two sides has shifted: the cancellers have to find the echo again."""
         self._evidence.forget()
+        self._open_frames = 0
         self._guarded_frames = GUARD_FRAMES
 
     def process(self, near: Samples, far: Samples) -> Samples:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from voicebotd.audio.echo import WebRtcCanceller, aec_installed
-from voicebotd.audio.gate import EchoCanceller, EchoGate, EchoStage, HalfDuplexGate, NoEchoControl
+from voicebotd.audio.gate import EchoCanceller, EchoGate, EchoStage, HalfDuplexGate, NoEchoControl, PairingGate
 from voicebotd.audio.level import FLOOR_DBFS, to_int16
 from voicebotd.audio.options import FRAME_SAMPLES
 from voicebotd.audio.ring import Samples
@@ -77,6 +77,7 @@ class Ladder:
         self._load = load
         self._round_trip_ms = round_trip_ms
         self._hold_ms = round_trip_ms + tail_ms
+        self._pairing = PairingGate(hold_ms=self._hold_ms)
         self._trial: _Trial | None = None
         self._next: EchoStage | None = None
         self._stage = self._made(mode)
@@ -118,7 +119,13 @@ class Ladder:
             return EchoGate(hold_ms=self._hold_ms)
         return EchoCanceller(self._trial.process, hold_ms=self._hold_ms)
 
-    def process(self, near: Samples, far: Samples) -> Samples:
+    def process(self, near: Samples, far: Samples, *, sounds: bool = False, known: bool = True) -> Samples:
+        """`sounds`: since the last frame the device was given something audible, whenever it may be in `far`. `known`:
+        `far` is what it is said to be. Where it is not, everything but `none` is half-duplex."""
+        out = self._climbed(near, far)
+        return self._pairing.process(out, sounds=sounds and self.needs_far, known=known)
+
+    def _climbed(self, near: Samples, far: Samples) -> Samples:
         self._began = True
         out = self._stage.process(near, far)
         if self._next is not None:
@@ -137,7 +144,7 @@ class Ladder:
         return EchoReport(
             rung=self._mode,
             why=self._why,
-            gate_open=self._stage.is_open,
+            gate_open=self._stage.is_open and self._pairing.is_open,
             echo_dbfs=meter.echo_dbfs if meter else FLOOR_DBFS,
             erle_db=meter.erle_db if meter else None,
             delay_ms=meter.delay_ms if meter else None,

@@ -60,6 +60,7 @@ class Pump:
         self._microphone = Microphone(input_hz=form.input_hz)
         self._one_clock = form.streams != "pair"
         self._far: FarEnd | None = None
+        self._sounds = False
         self._speaker = Speaker(
             ring=self.exchange.playback,
             output_hz=form.output_hz,
@@ -157,9 +158,9 @@ class Pump:
             return []
         self._microphone.push(recorded)
         if self._far is not None:
-            corrections = self._far.corrections
+            before = self._far.corrections, self._far.settled
             self._far.align(self._microphone.waiting_samples, since_s=since_s)
-            if self._far.corrections != corrections:
+            if (self._far.corrections, self._far.settled) != before:
                 self._ladder.disturbed()
         handed = self._handed_samples()
         messages: list[Message] = []
@@ -168,6 +169,8 @@ class Pump:
             if self._measures_near is not None and self._far is not None and self._far.settled:
                 messages.append(self._measured(self._measures_near, self._far.lead_samples, near, far))
             messages.append(self._heard(near, far, captured_at_s=captured_at_s, handed_samples=handed))
+        if messages:
+            self._sounds = False
         return messages
 
     def _hear_far(self, recorded_frames: int, captured_at_s: float) -> float:
@@ -179,12 +182,17 @@ class Pump:
         if self._far is None:
             ring.drop_all()
             return 0.0
-        self._far.push(ring.read(recorded_frames if self._one_clock else ring.readable))
+        played = ring.read(recorded_frames if self._one_clock else ring.readable)
+        self._sounds = self._sounds or bool(played.any())
+        self._far.push(played)
         return captured_at_s - self.exchange.output_at_s
 
     def _heard(self, near: Samples, far: Samples, *, captured_at_s: float, handed_samples: int) -> Captured:
         self._recorder.write(near, far)
-        clean = self._ladder.process(near, far) if self._measures_near is None else _SILENCE
+        clean = _SILENCE
+        if self._measures_near is None:
+            known = self._far is None or self._far.known
+            clean = self._ladder.process(near, far, sounds=self._sounds, known=known)
         voice = self._speech.feed(clean) if self._detects and self._speech is not None else None
         echo_dbfs, gate_open = FLOOR_DBFS, True
         if self._ladder.needs_far:
