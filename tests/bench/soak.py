@@ -53,8 +53,9 @@ class Log:
 
     @property
     def growth_mb(self) -> float:
-        settled = self.rss_mb[int(len(self.rss_mb) * WARM_UP_SHARE) :]
-        return max(settled) - settled[0] if settled else 0.0
+        """Medians of the later half against the earlier: a long reply takes some MB and gives them back."""
+        earlier, later = np.array_split(np.array(self.rss_mb[int(len(self.rss_mb) * WARM_UP_SHARE) :]), 2)
+        return float(np.median(later) - np.median(earlier)) if len(later) else 0.0
 
     @property
     def failures(self) -> list[str]:
