@@ -1,6 +1,6 @@
 """Which rung of the echo ladder works on the microphone now, and what it says of itself. Pure over arrays.
 
-`aec` (two cancellers, and a guard for their first seconds) → `gate` (one canceller and a strict door) →
+`aec` (two cancellers and a lenient door) → `gate` (one canceller and a strict door) →
 `half_duplex` → `none`. Knows which rung stands in for which and when the library is not to be trusted; what a rung
 does is its own file's business.
 """
