@@ -76,27 +76,21 @@ class FileRun:
         return self._process.returncode, output, errors
 
 
-@pytest.fixture(scope="module")
-def runs(server: Rehearsal, visitor: dict[str, Path], conversation_settings: MakeSettings) -> dict[str, FileRun]:
-    """Every format, and once as text and in a hurry: all at the same time."""
-    started = {
-        kind: FileRun(server.url, path, conversation_settings, "--json", "--output", str(path.with_suffix(".heard")))
+def test_a_44100_hz_stereo_flac_gives_the_same_turns_as_the_24_khz_wav(
+    server: Rehearsal, visitor: dict[str, Path], conversation_settings: MakeSettings, tmp_path: Path
+) -> None:
+    speakers = {kind: tmp_path / f"{kind}-heard.wav" for kind in visitor}
+    runs = {
+        kind: FileRun(server.url, path, conversation_settings, "--json", "--output", str(speakers[kind]))
         for kind, path in visitor.items()
     }
-    hurried = FileRun(server.url, visitor["wav"], conversation_settings, "--set", "audio_file.pace=fast")
-    return {**started, "hurried": hurried}
-
-
-def test_a_44100_hz_stereo_flac_gives_the_same_turns_as_the_24_khz_wav(
-    visitor: dict[str, Path], runs: dict[str, FileRun]
-) -> None:
-    for kind, path in visitor.items():
-        code, output, errors = runs[kind].finish()
+    for kind, run in runs.items():
+        code, output, errors = run.finish()
         assert code == 0, errors
         document = json.loads(output)
         assert [(turn["role"], turn["text"]) for turn in document["turns"]] == TURNS, kind
         assert document["usage"]["output_audio"] > 0
-        heard = read_wav(path.with_suffix(".heard"))
+        heard = read_wav(speakers[kind])
         lags = []
         for name in ("assistant_idle", "assistant_goodbye"):
             match = find(speech.clip(name), heard)
@@ -105,8 +99,12 @@ def test_a_44100_hz_stereo_flac_gives_the_same_turns_as_the_24_khz_wav(
         assert lags[0] < lags[1]
 
 
-def test_without_json_the_transcript_is_printed(runs: dict[str, FileRun]) -> None:
-    code, output, errors = runs["hurried"].finish()
+def test_without_json_the_transcript_is_printed(
+    server: Rehearsal, visitor: dict[str, Path], conversation_settings: MakeSettings
+) -> None:
+    code, output, errors = FileRun(
+        server.url, visitor["wav"], conversation_settings, "--set", "audio_file.pace=fast"
+    ).finish()
     assert code == 0, errors
     said_at = [output.index(text) for _, text in TURNS]
     assert said_at == sorted(said_at)
