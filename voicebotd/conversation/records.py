@@ -55,3 +55,51 @@ class TurnRecord:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallRecord:
+    """One function call of the model: written when it begins to run, and again (same ids) with its outcome."""
+
+    conversation_id: str
+    call_id: str
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+    output: str = ""
+    """What the model was told."""
+    status: Literal["running", "completed", "failed", "timed_out", "cancelled"] = "running"
+    response_id: str = ""
+    duration_ms: int = 0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecord:
+    """What one response, or the transcription of one turn, used and cost. Written once."""
+
+    conversation_id: str
+    source_id: str
+    """The response's id, or the item's whose speech was transcribed."""
+    kind: Literal["response", "transcription"] = "response"
+    model: str = ""
+    input_text: int = 0
+    input_audio: int = 0
+    cached_text: int = 0
+    cached_audio: int = 0
+    output_text: int = 0
+    output_audio: int = 0
+    audio_s: float = 0.0
+    """Transcribed audio, where the model is paid by its length."""
+    usd: float = 0.0
+    started_at: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+AnyRecord = ConversationRecord | TurnRecord | ToolCallRecord | UsageRecord
