@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from voicebotd.audio.options import Level
 from voicebotd.config.catalogue import keys
 from voicebotd.control.contract_results import FileDocument, FileTimings, TokenUsage
 from voicebotd.conversation.commands import StopConversation
-from voicebotd.conversation.records import ConversationRecord
+from voicebotd.conversation.records import ConversationRecord, UsageRecord
 from voicebotd.daemon import Daemon
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 from voicebotd.realtime.backoff import Backoff
@@ -257,11 +257,17 @@ async def test_a_database_that_cannot_be_opened_is_no_reason_to_be_down(start, a
     assert "not being saved" in log.getvalue()
 
 
-async def test_where_no_history_is_wanted_none_is_kept(start, at_home):
+async def test_where_no_history_is_wanted_only_what_was_spent_is_kept(start, at_home):
     async with start(NO_HISTORY) as running, running.client() as client:
-        assert "history" not in (await client.call("status.get"))["health"]
+        health = (await client.call("status.get"))["health"]
+        assert "history" not in health
+        assert health["usage"]["state"] == "saving"
         assert (await client.call("history.list"))["data"]["kind"] == "history.unavailable"
-    assert not at_home.database.exists()
+        running.daemon._record(ConversationRecord(conversation_id="c"))
+        running.daemon._record(UsageRecord(conversation_id="c", source_id="r", usd=0.25))
+    with closing(sqlite3.connect(at_home.database)) as database:
+        assert database.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
+        assert database.execute("SELECT usd FROM usage").fetchall() == [(0.25,)]
 
 
 # The conversation, with files as microphone and loudspeaker.

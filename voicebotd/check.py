@@ -51,9 +51,10 @@ def _echo(loaded: LoadedConfig) -> list[Problem]:
 
 
 def _directories(loaded: LoadedConfig) -> list[Problem]:
-    wanted = {"control.socket": socket_path(loaded.settings, loaded.paths).parent}
-    if loaded.settings.history.enabled:
-        wanted["history.path"] = database_path(loaded.settings, loaded.paths).parent
+    wanted = {
+        "control.socket": socket_path(loaded.settings, loaded.paths).parent,
+        "history.path": database_path(loaded.settings, loaded.paths).parent,
+    }
     return [
         Problem(key=key, message=f"{directory} cannot be written to")
         for key, directory in wanted.items()

@@ -42,10 +42,9 @@ from voicebotd.control.meta import meta_handlers
 from voicebotd.control.server import ControlServer
 from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import commands as cmd
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import AnyRecord
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
 from voicebotd.service import Health
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.history import HistoryService, HistorySettings
@@ -64,14 +63,15 @@ the link at most 1.5 s more: SIGTERM promises five seconds in all."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The database and its writer; absent where nothing is to be kept."""
+    """The database and its writer; they are there even where no conversation is kept, for what was used and spent."""
 
     database: Database
     writer: HistoryService
+    enabled: bool
 
     @property
-    def repositories(self) -> Repositories:
-        return Repositories(conversations=ConversationRepository(self.database), turns=TurnRepository(self.database))
+    def repositories(self) -> Repositories | None:
+        return Repositories.of(self.database) if self.enabled else None
 
 
 class Daemon:
@@ -105,7 +105,7 @@ class Daemon:
             audio=self._stack.audio,
             link=self._stack.link,
             tuning=self._tuning,
-            history=self._history.repositories if self._history else None,
+            history=self._history.repositories,
             process_file=self._process_file,
             health=self._health,
             rung=lambda: rung_of(self._tuning.loaded.settings),
@@ -127,8 +127,7 @@ class Daemon:
             await self._live(listening)
         finally:
             listening.close()
-            if self._history is not None:
-                await self._history.database.close()
+            await self._history.database.close()
 
     async def _live(self, listening: ControlSocket) -> None:
         server = self._server(listening)
@@ -138,10 +137,9 @@ class Daemon:
                 group.create_task(server.run(), name="control"),
                 group.create_task(self._stack.run(), name="stack"),
                 group.create_task(self._loan_over.run(), name="loan"),
+                group.create_task(self._history.writer.run(), name="history"),
             ]
-            if self._history is not None:
-                await self._history.writer.connect()
-                lives.append(group.create_task(self._history.writer.run(), name="history"))
+            await self._history.writer.connect()
             await self._announce()
             await self._stop.wait()
             self._notifier.stopping("stopping")
@@ -158,8 +156,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.close())
             group.create_task(self._stack.audio.disconnect())
-        if self._history is not None:
-            await self._history.writer.disconnect()
+        await self._history.writer.disconnect()
 
     def _tell_beginning(self) -> None:
         """Whoever subscribes is told the latest of each of these, so there must be one."""
@@ -185,18 +182,14 @@ class Daemon:
 
     # What is built.
 
-    def _open_history(self) -> History | None:
+    def _open_history(self) -> History:
         settings = self._loaded.settings
-        if not settings.history.enabled:
-            return None
         database = Database(database_path(settings, self._loaded.paths))
-        kept = HistorySettings(transcripts=settings.history.transcripts)
-        return History(database=database, writer=HistoryService(database, kept))
+        kept = HistorySettings(conversations=settings.history.enabled, transcripts=settings.history.transcripts)
+        return History(database=database, writer=HistoryService(database, kept), enabled=settings.history.enabled)
 
     async def _open_database(self) -> None:
         """Open it now, so that READY means what it says. Only a database of a later version stops the daemon."""
-        if self._history is None:
-            return
         try:
             await self._history.database.open()
         except StoreError as error:
@@ -250,18 +243,15 @@ class Daemon:
     def _level(self, level: Level) -> None:
         self._hub.publish("audio.level", asdict(level))
 
-    def _record(self, record: ConversationRecord | TurnRecord) -> None:
-        if self._history is not None:
-            self._history.writer.record(record)
+    def _record(self, record: AnyRecord) -> None:
+        self._history.writer.record(record)
 
     def _health(self) -> Mapping[str, Health]:
-        parts: dict[str, Health] = {
+        return {
             "audio": self._stack.audio.health_check(),
             "link": self._stack.link.health_check(),
+            "history" if self._history.enabled else "usage": self._history.writer.health_check(),
         }
-        if self._history is not None:
-            parts["history"] = self._history.writer.health_check()
-        return parts
 
     def _one_line(self) -> str:
         status = describe(self._box)

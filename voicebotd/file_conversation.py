@@ -24,7 +24,7 @@ from voicebotd.control.contract_results import FileDocument, FileTimings, TokenU
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.manager import ConversationManager, Recorded
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import AnyRecord, TurnRecord
 from voicebotd.errors import AudioError, CommandRefusedError, RealtimeError
 
 Observer = Callable[[str, dict[str, Any]], None]
@@ -163,7 +163,7 @@ class Minutes:
         self.lost: RealtimeError | None = None
         self.ended = asyncio.Event()
 
-    def record(self, record: ConversationRecord | TurnRecord) -> None:
+    def record(self, record: AnyRecord) -> None:
         if isinstance(record, TurnRecord):
             self._turns[record.item_id] = record
         self._record(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.manager import ConversationManager, Stamps
 from voicebotd.conversation.policy import Policy
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.errors import CommandRefusedError
 
 DEADLINE_S = 5.0
@@ -289,3 +290,18 @@ def test_records_are_stamped_at_their_beginning_and_their_end() -> None:
     for number in range(Stamps.MAX_REMEMBERED + 1):
         stamps.stamp(ConversationRecord(conversation_id=str(number)), 20.0)
     assert stamps.stamp(turn, 30.0).started_at == 30.0, "the oldest was forgotten"
+
+
+def test_a_call_is_stamped_when_it_begins_and_when_it_is_over_whatever_else_has_its_id() -> None:
+    stamps = Stamps()
+    stamps.stamp(TurnRecord(conversation_id="c", item_id="x", number=1, role="user"), 1.0)
+    call = ToolCallRecord(conversation_id="c", call_id="x", name="book", arguments="{}")
+    began = stamps.stamp(call, 2.0)
+    assert (began.started_at, began.ended_at) == (2.0, None)
+    over = stamps.stamp(replace(call, status="timed_out"), 5.0)
+    assert (over.started_at, over.ended_at) == (2.0, 5.0)
+
+
+def test_usage_is_stamped_with_the_moment_in_which_it_is_told() -> None:
+    stamps = Stamps()
+    assert stamps.stamp(UsageRecord(conversation_id="c", source_id="r"), 7.0).started_at == 7.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import AnyRecord, ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.store.backlog import Backlog, retry_delay_s, without_words
 
 
@@ -16,6 +16,15 @@ def conversation(name: str = "c", **fields: object) -> ConversationRecord:
 
 def turn(item: str, **fields: object) -> TurnRecord:
     return TurnRecord(conversation_id="c", item_id=item, number=1, role="user", **fields)  # type: ignore[arg-type]
+
+
+def call(call_id: str, **fields: object) -> ToolCallRecord:
+    given = {"name": "book", "arguments": "{}", **fields}
+    return ToolCallRecord(conversation_id="c", call_id=call_id, **given)  # type: ignore[arg-type]
+
+
+def used(source_id: str, **fields: object) -> UsageRecord:
+    return UsageRecord(conversation_id="c", source_id=source_id, **fields)  # type: ignore[arg-type]
 
 
 def test_records_wait_in_the_order_in_which_they_came() -> None:
@@ -42,6 +51,28 @@ def test_the_first_beginning_and_the_last_known_end_are_kept_across_versions() -
     backlog.add(turn("b"))
     backlog.add(turn("b", started_at=3.0, ended_at=4.0))
     assert backlog.oldest(10) == (turn("a", started_at=1.0, ended_at=2.0), turn("b", started_at=3.0, ended_at=4.0))
+
+
+def test_records_of_different_kinds_never_take_each_others_place() -> None:
+    records: tuple[AnyRecord, ...] = (conversation("c"), turn("x"), call("x"), used("x"))
+    backlog = Backlog(limit=10)
+    for record in records:
+        backlog.add(record)
+    assert backlog.oldest(10) == records
+
+
+def test_the_outcome_of_a_call_takes_the_place_of_its_beginning_and_keeps_when_it_began() -> None:
+    backlog = Backlog(limit=10)
+    backlog.add(call("a", started_at=1.0))
+    backlog.add(call("a", output="booked", status="completed", started_at=1.0, ended_at=3.0))
+    assert backlog.oldest(10) == (call("a", output="booked", status="completed", started_at=1.0, ended_at=3.0),)
+
+
+def test_usage_that_is_told_again_is_counted_once_at_its_first_time() -> None:
+    backlog = Backlog(limit=10)
+    backlog.add(used("r", usd=0.1, started_at=1.0))
+    backlog.add(used("r", usd=0.2, started_at=2.0))
+    assert backlog.oldest(10) == (used("r", usd=0.2, started_at=1.0),)
 
 
 def test_a_new_record_is_refused_when_full_but_a_newer_version_is_not() -> None:
@@ -76,7 +107,10 @@ def test_what_the_database_refuses_is_given_up_and_counted() -> None:
 def test_without_words_keeps_who_and_when_but_not_what() -> None:
     spoken = turn("a", generated_text="my telephone number", heard_text="my telephone", audio_ms=900, started_at=1.0)
     assert without_words(spoken) == turn("a", audio_ms=900, started_at=1.0)
-    assert without_words(conversation(model="m")) == conversation(model="m")
+    booking = call("a", arguments='{"name": "Ada"}', output="booked for Ada", duration_ms=20)
+    assert without_words(booking) == call("a", arguments="", output="", duration_ms=20)
+    for wordless in (conversation(model="m"), used("r", usd=0.1)):
+        assert without_words(wordless) == wordless
 
 
 @given(failures=st.integers(1, 10_000), random=st.floats(0, 1, exclude_max=True))

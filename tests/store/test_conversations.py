@@ -1,4 +1,4 @@
-"""Conversations and turns: created, read, updated, deleted, saved again with more known, and listed newest first."""
+"""Conversations, turns and calls: created, read, updated, deleted, saved again with more known, listed newest first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord
 from voicebotd.store.base import BaseRepository
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 
@@ -35,6 +35,19 @@ ANSWER = TurnRecord(
 )
 QUESTION = TurnRecord(conversation_id="c1", item_id="i1", number=1, role="user", heard_text="Grüß Gott 👋")
 
+BOOKING = ToolCallRecord(
+    conversation_id="c1",
+    call_id="k1",
+    name="schedule_appointment",
+    arguments='{"service": "basic"}',
+    output='{"booked": true}',
+    status="completed",
+    response_id="r1",
+    duration_ms=120,
+    started_at=2.5,
+    ended_at=2.75,
+)
+
 
 @pytest_asyncio.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
@@ -54,6 +67,11 @@ def turns(database: Database) -> TurnRepository:
     return TurnRepository(database)
 
 
+@pytest.fixture
+def calls(database: Database) -> ToolCallRepository:
+    return ToolCallRepository(database)
+
+
 @pytest.mark.asyncio
 async def test_a_record_comes_back_equal_in_every_field(
     conversations: ConversationRepository, turns: TurnRepository
@@ -68,7 +86,7 @@ async def test_a_record_comes_back_equal_in_every_field(
 @pytest.mark.asyncio
 async def test_what_is_not_there_is_none_and_deleting_it_says_so(conversations: ConversationRepository) -> None:
     assert await conversations.get_by_id("nobody") is None
-    assert await conversations.get_with_turns("nobody") is None
+    assert await conversations.get_whole("nobody") is None
     assert await conversations.delete("nobody") is False
 
 
@@ -109,26 +127,41 @@ async def test_saving_a_conversation_again_keeps_its_turns_and_its_place(
     await turns.save(QUESTION)
     await conversations.save(ConversationRecord(conversation_id="c2"))
     await conversations.save(HELLO)
-    stored = await conversations.get_with_turns("c1")
+    stored = await conversations.get_whole("c1")
     assert stored is not None
     assert (stored.conversation, stored.turns) == (HELLO, (QUESTION,))
     assert [record.conversation_id for record in await conversations.page()] == ["c2", "c1"]
 
 
 @pytest.mark.asyncio
-async def test_a_conversation_comes_with_its_own_turns_in_order_ready_for_json(
-    conversations: ConversationRepository, turns: TurnRepository
+async def test_a_conversation_comes_with_its_own_turns_and_calls_in_order_ready_for_json(
+    conversations: ConversationRepository, turns: TurnRepository, calls: ToolCallRepository
 ) -> None:
     for name in ("c1", "c2"):
         await conversations.create(replace(HELLO, conversation_id=name))
     await turns.create(ANSWER)
     await turns.create(QUESTION)
     await turns.create(replace(QUESTION, conversation_id="c2"))
-    stored = await conversations.get_with_turns("c1")
+    await calls.create(replace(BOOKING, call_id="k2"))
+    await calls.create(BOOKING)
+    await calls.create(replace(BOOKING, conversation_id="c2"))
+    stored = await conversations.get_whole("c1")
     assert stored is not None
     document = stored.to_dict()
     assert document["conversation_id"] == "c1"
     assert [turn["item_id"] for turn in document["turns"]] == ["i1", "i2"]
+    assert [call["call_id"] for call in document["tool_calls"]] == ["k2", "k1"]
+
+
+@pytest.mark.asyncio
+async def test_a_call_comes_back_equal_and_its_outcome_is_saved_over_its_beginning(
+    conversations: ConversationRepository, calls: ToolCallRepository
+) -> None:
+    await conversations.create(HELLO)
+    await calls.save(replace(BOOKING, output="", status="running", duration_ms=0, ended_at=None))
+    await calls.save(replace(BOOKING, started_at=None))
+    assert await calls.get_by_id("c1", "k1") == BOOKING
+    assert await calls.get_all() == [BOOKING]
 
 
 @pytest.mark.asyncio
@@ -170,13 +203,15 @@ async def test_a_page_before_a_conversation_that_is_not_there_is_refused(
 
 
 @pytest.mark.asyncio
-async def test_deleting_a_conversation_deletes_its_turns(
-    conversations: ConversationRepository, turns: TurnRepository
+async def test_deleting_a_conversation_deletes_its_turns_and_its_calls(
+    conversations: ConversationRepository, turns: TurnRepository, calls: ToolCallRepository
 ) -> None:
     await conversations.create(HELLO)
     await turns.create(QUESTION)
+    await calls.create(BOOKING)
     assert await conversations.delete("c1") is True
     assert await turns.get_all() == []
+    assert await calls.get_all() == []
 
 
 @pytest.mark.asyncio
@@ -203,6 +238,6 @@ async def test_a_key_of_the_wrong_length_is_our_bug(turns: TurnRepository) -> No
         await turns.get_by_id("c1")
 
 
-def test_both_repositories_fulfil_the_interface() -> None:
-    assert issubclass(ConversationRepository, BaseRepository)
-    assert issubclass(TurnRepository, BaseRepository)
+@pytest.mark.parametrize("repository", [ConversationRepository, TurnRepository, ToolCallRepository])
+def test_every_repository_fulfils_the_interface(repository: type) -> None:
+    assert issubclass(repository, BaseRepository)

@@ -6,22 +6,26 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.service import BaseService
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.history import HistoryService, HistorySettings
+from voicebotd.store.usage import UsageRepository
 
 DEADLINE_S = 10.0
 QUICK = HistorySettings(first_retry_s=0.01, retry_cap_s=0.02)
 NEVER_AGAIN = HistorySettings(first_retry_s=3600.0, retry_cap_s=3600.0)
 """After a failure only `flush` or `disconnect` try again."""
 CONVERSATION = ConversationRecord(conversation_id="c", started_at=1.0)
+CALL = ToolCallRecord(conversation_id="c", call_id="k1", name="book", arguments="{}", status="completed")
+USAGE = UsageRecord(conversation_id="c", source_id="r1", model="m", input_audio=7, usd=0.25, started_at=2.0)
 
 
 def turn(number: int, text: str = "words", conversation: str = "c") -> TurnRecord:
@@ -126,10 +130,39 @@ async def test_with_transcripts_off_no_word_reaches_the_disk(database: Database,
     async with running(database, HistorySettings(transcripts=False)) as history:
         history.record(CONVERSATION)
         history.record(turn(1, "a-very-private-word"))
+        history.record(replace(CALL, arguments='{"name": "a-very-private-word"}', output="a-very-private-word"))
         assert await history.flush(deadline_s=DEADLINE_S)
         assert await stored_turns(database) == [turn(1, "")]
+        assert await ToolCallRepository(database).get_all() == [replace(CALL, arguments="", output="")]
         for file in path.parent.iterdir():
             assert b"a-very-private-word" not in file.read_bytes()
+
+
+@pytest.mark.asyncio
+async def test_records_of_every_kind_are_stored(database: Database) -> None:
+    async with running(database) as history:
+        for record in (CONVERSATION, turn(1), CALL, USAGE):
+            history.record(record)
+        assert await history.flush(deadline_s=DEADLINE_S)
+    stored = await ConversationRepository(database).get_whole("c")
+    assert stored is not None
+    assert (stored.conversation, stored.turns, stored.tool_calls) == (CONVERSATION, (turn(1),), (CALL,))
+    assert await UsageRepository(database).get_all() == [USAGE]
+
+
+@pytest.mark.asyncio
+async def test_where_no_conversation_is_kept_what_it_used_still_is(database: Database, path: Path) -> None:
+    async with running(database, HistorySettings(conversations=False)) as history:
+        for record in (CONVERSATION, turn(1), CALL, USAGE):
+            history.record(record)
+        assert await history.flush(deadline_s=DEADLINE_S)
+        with locked(path):
+            history.record(replace(USAGE, source_id="r2"))
+            await until(lambda: not history.health_check().ok)
+            assert "usage is not being saved" in history.health_check().reason
+    assert await ConversationRepository(database).get_all() == []
+    assert [used.source_id for used in await UsageRepository(database).get_all()] == ["r2", "r1"]
+    assert history.lost == 0
 
 
 @pytest.mark.asyncio

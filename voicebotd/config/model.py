@@ -235,7 +235,7 @@ class History(Section):
     """What is kept of conversations."""
 
     enabled: bool = _key(True, "restart")
-    """Write conversations and turns to the database."""
+    """Write conversations, turns and calls to the database; false: only what was used and what it cost."""
     path: Text = _key("auto", "restart", unit="path")
     """The database file; `auto` is `voicebotd.db` in the state directory."""
     transcripts: bool = _key(True, "restart")

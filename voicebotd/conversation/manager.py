@@ -21,7 +21,7 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation.core import Conversation, IllegalEventError
 from voicebotd.conversation.events import BYTES_PER_MS
 from voicebotd.conversation.preroll import PreRoll
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import AnyRecord, ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.conversation.states import State
 from voicebotd.errors import CommandRefusedError
@@ -52,7 +52,7 @@ class Audio(Protocol):
 
 
 Published = Callable[[str, dict[str, Any]], None]
-Recorded = Callable[[ConversationRecord | TurnRecord], None]
+Recorded = Callable[[AnyRecord], None]
 
 
 class ConversationManager:
@@ -229,14 +229,20 @@ class Stamps:
     MAX_REMEMBERED = 1024
 
     def __init__(self) -> None:
-        self._began: OrderedDict[str, float] = OrderedDict()
+        self._began: OrderedDict[tuple[str, ...], float] = OrderedDict()
 
-    def stamp(self, record: ConversationRecord | TurnRecord, now: float) -> ConversationRecord | TurnRecord:
+    def stamp(self, record: AnyRecord, now: float) -> AnyRecord:
         """Return the record with `started_at` and, where it is over, `ended_at` (Unix seconds, UTC)."""
-        if isinstance(record, ConversationRecord):
-            key, over = record.conversation_id, bool(record.end_reason)
-        else:
-            key, over = f"{record.conversation_id}/{record.item_id}", record.status != "in_progress"
+        key: tuple[str, ...]
+        match record:
+            case UsageRecord():
+                return replace(record, started_at=now)
+            case ConversationRecord():
+                key, over = ("conversation", record.conversation_id), bool(record.end_reason)
+            case TurnRecord():
+                key, over = ("turn", record.conversation_id, record.item_id), record.status != "in_progress"
+            case ToolCallRecord():
+                key, over = ("call", record.conversation_id, record.call_id), record.status != "running"
         began = self._began.setdefault(key, now)
         while len(self._began) > self.MAX_REMEMBERED:
             self._began.popitem(last=False)

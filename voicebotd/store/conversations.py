@@ -1,6 +1,6 @@
-"""What is kept of conversations: the conversations themselves, newest first, and the turns that were spoken in them.
+"""What is kept of conversations: the conversations, newest first, what was said and what was called in them.
 
-Owns the two repositories and what a later version of the same record may not erase. Knows no conversation in progress.
+Owns the three repositories and what a later version of a record may not erase. Knows no conversation in progress.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord
 from voicebotd.store.sql import SqlRepository
 
 
@@ -25,13 +25,19 @@ def _times(table: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredConversation:
-    """One conversation with its turns in the order in which they began."""
+    """One conversation with its turns and its calls, each in the order in which they began."""
 
     conversation: ConversationRecord
     turns: tuple[TurnRecord, ...]
+    tool_calls: tuple[ToolCallRecord, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return {**self.conversation.to_dict(), "turns": [turn.to_dict() for turn in self.turns]}
+        turns = [turn.to_dict() for turn in self.turns]
+        return {
+            **self.conversation.to_dict(),
+            "turns": turns,
+            "tool_calls": [call.to_dict() for call in self.tool_calls],
+        }
 
 
 class TurnRepository(SqlRepository[TurnRecord]):
@@ -60,8 +66,22 @@ class TurnRepository(SqlRepository[TurnRecord]):
         return TurnRecord(**{**dict(row), "interrupted": bool(row["interrupted"])})
 
 
+class ToolCallRepository(SqlRepository[ToolCallRecord]):
+    """Function calls of the model, identified by (conversation_id, call_id)."""
+
+    record = ToolCallRecord
+    table = "tool_calls"
+    key = ("conversation_id", "call_id")
+    order = "sequence DESC"
+    on_save = _times("tool_calls")
+
+    async def of_conversation(self, conversation_id: str) -> list[ToolCallRecord]:
+        """Return all calls of one conversation in the order in which they began."""
+        return await self._select("WHERE conversation_id = :id ORDER BY sequence", {"id": conversation_id})
+
+
 class ConversationRepository(SqlRepository[ConversationRecord]):
-    """Conversations, identified by conversation_id; deleting one deletes its turns."""
+    """Conversations, identified by conversation_id; deleting one deletes its turns and its calls."""
 
     record = ConversationRecord
     table = "conversations"
@@ -84,10 +104,11 @@ class ConversationRepository(SqlRepository[ConversationRecord]):
             {"before": before, "limit": limit},
         )
 
-    async def get_with_turns(self, conversation_id: str) -> StoredConversation | None:
-        """Return a conversation and everything that was said in it, or None where there is none."""
+    async def get_whole(self, conversation_id: str) -> StoredConversation | None:
+        """Return a conversation and everything that was said and called in it, or None where there is none."""
         conversation = await self.get_by_id(conversation_id)
         if conversation is None:
             return None
         turns = await TurnRepository(self._database).of_conversation(conversation_id)
-        return StoredConversation(conversation=conversation, turns=tuple(turns))
+        calls = await ToolCallRepository(self._database).of_conversation(conversation_id)
+        return StoredConversation(conversation=conversation, turns=tuple(turns), tool_calls=tuple(calls))

@@ -11,16 +11,18 @@ import contextlib
 import random
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
-import aiosqlite
 import structlog
 
-from voicebotd.conversation.records import TurnRecord
+from voicebotd.conversation.records import AnyRecord, ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.service import BaseService, Health
-from voicebotd.store.backlog import Backlog, HistoryRecord, retry_delay_s, without_words
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.backlog import Backlog, retry_delay_s, without_words
+from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
+from voicebotd.store.sql import SqlRepository
+from voicebotd.store.usage import UsageRepository
 
 _log = structlog.get_logger("history")
 
@@ -32,6 +34,8 @@ DISCONNECT_S = 3.0
 class HistorySettings:
     """How the history is kept. The defaults bound what waits to a few megabytes: hours of talk."""
 
+    conversations: bool = True
+    """False: nothing of them is stored but what they used, which a spending cap needs to know after a restart."""
     transcripts: bool = True
     """False: no words are stored, only who spoke, when, and how long."""
     limit_records: int = 4096
@@ -42,7 +46,7 @@ class HistorySettings:
 
 
 class HistoryService(BaseService):
-    """Writes conversation and turn records into a `Database`, which it shares and does not close.
+    """Writes records of every kind into a `Database`, which it shares and does not close.
 
     `record()` never waits and never raises. Records become durable in the order in which they were first recorded; of
     several versions of one that wait, only the newest is written.
@@ -51,8 +55,13 @@ class HistoryService(BaseService):
     def __init__(self, database: Database, settings: HistorySettings | None = None) -> None:
         self._database = database
         self._settings = settings or HistorySettings()
-        self._conversations = ConversationRepository(database)
-        self._turns = TurnRepository(database)
+        self._repositories: dict[type[AnyRecord], SqlRepository[Any]] = {
+            ConversationRecord: ConversationRepository(database),
+            TurnRecord: TurnRepository(database),
+            ToolCallRecord: ToolCallRepository(database),
+            UsageRecord: UsageRepository(database),
+        }
+        self._what = "history" if self._settings.conversations else "usage"
         self._backlog = Backlog(limit=self._settings.limit_records)
         self._fault: StoreError | None = None
         self._connected = False
@@ -74,11 +83,13 @@ class HistoryService(BaseService):
         """Records of this life that will never be."""
         return self._backlog.lost
 
-    def record(self, record: HistoryRecord) -> None:
+    def record(self, record: AnyRecord) -> None:
         """Have a record stored. It is durable once a later `flush()` has returned True."""
+        if not (self._settings.conversations or isinstance(record, UsageRecord)):
+            return
         if not self._backlog.add(record if self._settings.transcripts else without_words(record)):
             if self.lost == 1:
-                _log.error("history is full, records are lost from now on", waiting=self.waiting)
+                _log.error(f"{self._what} is full, records are lost from now on", waiting=self.waiting)
             return
         self._drained.clear()
         self._work.set()
@@ -126,7 +137,7 @@ class HistoryService(BaseService):
             return Health(ok=True, state="off")
         lost = [f"{self.lost} records were lost"] if self.lost else []
         if self._fault is not None:
-            what = f"history is not being saved: {self._fault.message}"
+            what = f"{self._what} is not being saved: {self._fault.message}"
             reason = "; ".join([what, f"{self.waiting} records wait", *lost])
             return Health(ok=False, state="not_saving", reason=reason, hint=self._fault.hint)
         moved = self._database.quarantined
@@ -145,7 +156,7 @@ class HistoryService(BaseService):
                 failures += 1
                 self._tell_failure(fault)
                 if last:
-                    _log.error("history is not complete", reason=fault.message, waiting=self.waiting)
+                    _log.error(f"{self._what} is not complete", reason=fault.message, waiting=self.waiting)
                     return
                 await self._pause(failures)
             else:
@@ -160,22 +171,16 @@ class HistoryService(BaseService):
         batch = self._backlog.oldest(self._settings.batch_records)
         if not batch:
             return
-        refused: list[HistoryRecord] = []
+        refused: list[AnyRecord] = []
         async with self._database.transaction() as transaction:
             for record in batch:
                 try:
-                    await self._save(transaction, record)
+                    await self._repositories[type(record)].save_within(transaction, record)
                 except sqlite3.IntegrityError as error:  # undoes this one statement; the others of the batch go on
                     refused.append(record)
                     _log.error("the database refuses a record", reason=str(error), conversation=record.conversation_id)
         self._backlog.give_up(refused)
         self._backlog.settle(batch)
-
-    async def _save(self, transaction: aiosqlite.Connection, record: HistoryRecord) -> None:
-        if isinstance(record, TurnRecord):
-            await self._turns.save_within(transaction, record)
-        else:
-            await self._conversations.save_within(transaction, record)
 
     async def _pause(self, failures: int) -> None:
         settings = self._settings
@@ -191,10 +196,12 @@ class HistoryService(BaseService):
 
     def _tell_failure(self, fault: StoreError) -> None:
         if self._fault is None or self._fault.fault != fault.fault:
-            _log.warning("history is not being saved", reason=fault.message, hint=fault.hint, waiting=self.waiting)
+            _log.warning(
+                f"{self._what} is not being saved", reason=fault.message, hint=fault.hint, waiting=self.waiting
+            )
         self._fault = fault
 
     def _tell_success(self) -> None:
         if self._fault is not None:
-            _log.info("history is being saved again", waiting=self.waiting, lost=self.lost)
+            _log.info(f"{self._what} is being saved again", waiting=self.waiting, lost=self.lost)
         self._fault = None

@@ -6,7 +6,6 @@ import pytest
 
 from voicebotd.control.handlers.box import Repositories
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
 from voicebotd.store.database import Database
 
 pytestmark = pytest.mark.asyncio
@@ -20,7 +19,7 @@ def open_historian(open_box, tmp_path):
     async def opened(conversations: int = 0):
         database = Database(tmp_path / "history.db")
         await database.open()
-        kept = Repositories(conversations=ConversationRepository(database), turns=TurnRepository(database))
+        kept = Repositories.of(database)
         try:
             for number in range(1, conversations + 1):
                 await remember(kept, number)

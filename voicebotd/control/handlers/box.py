@@ -19,7 +19,9 @@ from voicebotd.conversation.manager import ConversationManager
 from voicebotd.errors import CommandRefusedError
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.service import Health
-from voicebotd.store.conversations import ConversationRepository, TurnRepository
+from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
+from voicebotd.store.database import Database
+from voicebotd.store.usage import UsageRepository
 
 Answer = TypeVar("Answer")
 ProcessFile = Callable[[int, str | None, Literal["real_time", "fast"] | None], Awaitable[FileDocument]]
@@ -32,6 +34,17 @@ class Repositories:
 
     conversations: ConversationRepository
     turns: TurnRepository
+    tool_calls: ToolCallRepository
+    usage: UsageRepository
+
+    @classmethod
+    def of(cls, database: Database) -> Repositories:
+        return cls(
+            conversations=ConversationRepository(database),
+            turns=TurnRepository(database),
+            tool_calls=ToolCallRepository(database),
+            usage=UsageRepository(database),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def history_handlers(box: Box) -> dict[str, Handler]:
 
     async def get(params: HistoryGetParams, _caller: Caller) -> HistoryConversation:
         conversation_id = params.conversation_id or await _latest(kept().conversations)
-        stored = await kept().conversations.get_with_turns(conversation_id) if conversation_id else None
+        stored = await kept().conversations.get_whole(conversation_id) if conversation_id else None
         if stored is None:
             message = f"no conversation {conversation_id}" if conversation_id else "there was no conversation yet"
             raise _not_found(message)
