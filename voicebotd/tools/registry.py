@@ -113,7 +113,7 @@ def make_all(functions: Iterable[Function], *, source: str, group: str, ours: bo
 def make(function: Function, *, source: str, group: str, ours: bool = False) -> Tool:
     """Make a tool of a function, marked or not. Raises ToolError saying why it cannot be one."""
     mark: Mark = getattr(function, _MARK, Mark(name=None, timeout_s=None))
-    name: str = mark.name or getattr(function, "__name__", "")
+    name = mark.name or str(getattr(function, "__name__", ""))
     if not _NAME.fullmatch(name):
         raise ToolError(f"{name!r} cannot be the name of a function: 1 to 64 of A-Z a-z 0-9 _ -")
     if mark.timeout_s is not None and not mark.timeout_s > 0:
