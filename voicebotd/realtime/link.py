@@ -18,6 +18,10 @@ from typing import Any, Literal, NoReturn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from voicebotd.conversation.effects import (
+    ToService,
+    UpdateSession,
+)
 from voicebotd.conversation.events import (
     BYTES_PER_MS,
     Event,
@@ -35,7 +39,9 @@ from voicebotd.realtime.failures import (
 )
 from voicebotd.realtime.fields import JsonObject, without
 from voicebotd.realtime.outbox import Outbox
-from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, decode, parse
+from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, parse
+from voicebotd.realtime.session import SessionConfig
+from voicebotd.realtime.wire import Wire
 
 _MOST_FRAME_BYTES = 32 * 2**20
 """The service may send messages of many MiB, but not without end."""
@@ -119,13 +125,14 @@ class Link:
         self._secret = secret
         self._on_decoded = on_decoded
         self._log = log
-        self._outbox = Outbox()
+        self._wire = Wire(endpoint.dialect)
+        self._outbox = Outbox[ToService | UpdateSession]()
         self._filled = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._last_error: ServerError | None = None
 
-    async def open(self, headers: dict[str, str], update: JsonObject) -> tuple[JsonObject, JsonObject]:
-        """Connect and have `update` confirmed; return the sessions of `session.created` and `session.updated`.
+    async def open(self, headers: dict[str, str], config: SessionConfig) -> tuple[JsonObject, JsonObject]:
+        """Connect and have `config` confirmed; return the sessions of `session.created` and `session.updated`.
 
         Raises LinkDown.
         """
@@ -148,7 +155,7 @@ class Link:
         except CONNECT_ERRORS as exc:
             raise LinkDown(from_connecting(exc, self._endpoint.address)) from exc
         created = await self._told(self._socket, "created")
-        await self._transmit(self._socket, update)
+        await self._transmit(self._socket, self._wire.opening(config))
         return created, await self._told(self._socket, "updated")
 
     async def serve(self) -> Failure:
@@ -184,11 +191,11 @@ class Link:
         finally:
             ws.transport.abort()
 
-    def send(self, message: JsonObject) -> None:
+    def send(self, effect: ToService | UpdateSession) -> None:
         """Queue a message. One too many is dropped and counted."""
-        if not self._outbox.put(message):
+        if not self._outbox.put(effect):
             self._counters.dropped_messages += 1
-            self._log.warning("message to the service dropped, too many wait", type=message.get("type"))
+            self._log.warning("message to the service dropped, too many wait", type=type(effect).__name__)
         self._filled.set()
 
     def send_audio(self, pcm: bytes) -> None:
@@ -207,47 +214,53 @@ class Link:
         try:
             async with asyncio.timeout(self._timing.connect_timeout_s):
                 while True:
-                    match await self._receive(ws):
-                        case SessionTold(name=told, session=session) if told == name:
-                            return session
-                        case ServerError() as error:
-                            raise LinkDown(from_setup_error(error, self._endpoint.address))
+                    for decoded in await self._receive(ws):
+                        match decoded:
+                            case SessionTold(name=told, session=session) if told == name:
+                                return session
+                            case ServerError() as error:
+                                raise LinkDown(from_setup_error(error, self._endpoint.address))
         except TimeoutError as exc:
             missing = Failure(kind="timeout", address=self._endpoint.address, detail=f"no session.{name}")
             raise LinkDown(missing) from exc
 
     async def _read(self, ws: ClientConnection) -> NoReturn:
         while True:
-            decoded = await self._receive(ws)
-            if isinstance(decoded, ServerError) and ends_session(decoded.code):
-                raise LinkDown(from_ending_error(decoded, self._endpoint.address))
-            if isinstance(decoded, Event | SessionTold):
-                self._on_decoded(decoded)
+            for decoded in await self._receive(ws):
+                if isinstance(decoded, ServerError) and ends_session(decoded.code):
+                    raise LinkDown(from_ending_error(decoded, self._endpoint.address))
+                if isinstance(decoded, Event | SessionTold):
+                    self._on_decoded(decoded)
 
     async def _write(self, ws: ClientConnection) -> NoReturn:
         while True:
             await self._filled.wait()
             self._filled.clear()
-            while (next_one := self._outbox.take()) is not None:
-                message, audio_bytes = next_one
-                await self._transmit(ws, message)
-                self._counters.sent_audio_bytes += audio_bytes
+            while (waiting := self._outbox.take()) is not None:
+                if isinstance(waiting, bytes):
+                    await self._transmit(ws, self._wire.append_audio(waiting))
+                    self._counters.sent_audio_bytes += len(waiting)
+                elif (message := self._wire.encode(waiting)) is not None:
+                    await self._transmit(ws, message)
 
-    async def _receive(self, ws: ClientConnection) -> Decoded:
+    async def _receive(self, ws: ClientConnection) -> tuple[Decoded, ...]:
         try:
             frame = await ws.recv()
         except ConnectionClosed as exc:
             raise LinkDown(from_close(exc, self._endpoint.address, self._last_error)) from exc
         self._counters.events_received += 1
         message = parse(without(self._secret, frame) if isinstance(frame, str) else frame)
-        decoded = message if isinstance(message, Nonsense) else decode(message)
         if not isinstance(message, Nonsense):
             self._log.debug("received", message=Shown(message))
-        if isinstance(decoded, Nonsense):
-            self._count_nonsense(decoded.kind)
+        heard = (message,) if isinstance(message, Nonsense) else self._wire.decode(message)
         # Only the event right before a close explains it; an older error was survived.
-        self._last_error = decoded if isinstance(decoded, ServerError) else None
-        return decoded
+        self._last_error = None
+        for decoded in heard:
+            if isinstance(decoded, Nonsense):
+                self._count_nonsense(decoded.kind)
+            elif isinstance(decoded, ServerError):
+                self._last_error = decoded
+        return heard
 
     async def _transmit(self, ws: ClientConnection, message: JsonObject) -> None:
         self._log.debug("sent", message=Shown(message))

@@ -8,13 +8,15 @@ newest is refused: a link that far behind is about to be given up. Both are coun
 from __future__ import annotations
 
 from collections import deque
+from typing import Generic, TypeVar
 
 from voicebotd.conversation.events import (
     BYTES_PER_MS,
     BYTES_PER_SAMPLE,
 )
-from voicebotd.realtime.encode import append_audio
-from voicebotd.realtime.fields import JsonObject
+
+M = TypeVar("M")
+"""A message, whatever it is to its owner; never `bytes`, which are audio."""
 
 _MOST_AUDIO_BYTES = 1000 * BYTES_PER_MS
 _LEAST_SENT_BYTES = 20 * BYTES_PER_MS
@@ -24,15 +26,15 @@ _MOST_MERGED_BYTES = 200 * BYTES_PER_MS
 _MOST_MESSAGES = 256
 
 
-class Outbox:
+class Outbox(Generic[M]):
     """One ordered queue; a message put after audio leaves after it."""
 
     def __init__(self) -> None:
-        self._waiting: deque[bytes | JsonObject] = deque()
+        self._waiting: deque[bytes | M] = deque()
         self._audio_bytes = 0
         self._messages = 0
 
-    def put(self, message: JsonObject) -> bool:
+    def put(self, message: M) -> bool:
         """Queue a message; return False if it was refused because too many wait."""
         if self._messages >= _MOST_MESSAGES:
             return False
@@ -64,8 +66,8 @@ class Outbox:
         """Whether there is something to send now."""
         return self._messages > 0 or self._audio_bytes >= _LEAST_SENT_BYTES
 
-    def take(self) -> tuple[JsonObject, int] | None:
-        """Return the next client event and how many bytes of audio it carries, or None if nothing is due.
+    def take(self) -> bytes | M | None:
+        """Return the next message, or audio that is to leave as one append, or None if nothing is due.
 
         Audio waits for 20 ms of it, or for a message behind it; what has piled up is merged, up to 200 ms, to catch
         up with fewer messages.
@@ -73,13 +75,13 @@ class Outbox:
         if not self.due:
             return None
         first = self._waiting.popleft()
-        if isinstance(first, dict):
+        if not isinstance(first, bytes):
             self._messages -= 1
-            return first, 0
+            return first
         frames, size = [first], len(first)
         while self._waiting and isinstance(more := self._waiting[0], bytes) and size + len(more) <= _MOST_MERGED_BYTES:
             frames.append(more)
             size += len(more)
             self._waiting.popleft()
         self._audio_bytes -= size
-        return append_audio(b"".join(frames)), size
+        return b"".join(frames)

@@ -31,13 +31,13 @@ from voicebotd.conversation.events import (
 from voicebotd.errors import VoicebotError
 from voicebotd.realtime.backoff import Backoff, Failure, Pace, Retry
 from voicebotd.realtime.dialects import Endpoint
-from voicebotd.realtime.encode import encode
 from voicebotd.realtime.failures import from_key
 from voicebotd.realtime.fields import JsonObject, optional_text, without
 from voicebotd.realtime.granted import confirm
 from voicebotd.realtime.link import Counters, Link, LinkDown, Timing
 from voicebotd.realtime.protocol import SessionTold
-from voicebotd.realtime.session import SessionConfig, WantedSession, full_update, live_update
+from voicebotd.realtime.session import SessionConfig, WantedSession
+from voicebotd.realtime.transport import SessionLink
 from voicebotd.service import BaseService, Health
 
 LinkState = Literal["off", "connecting", "ready", "waiting", "refused"]
@@ -99,7 +99,7 @@ class OpenAIService(BaseService):
         self._counters = Counters()
         self._nonsense: set[str] = set()
         self._state: LinkState = "off"
-        self._link: Link | None = None  # only while it is ready
+        self._link: SessionLink | None = None  # only while it is ready
         self._secret = ""
         self._session_id = ""
         self._ready_at = 0.0
@@ -191,7 +191,7 @@ class OpenAIService(BaseService):
         if isinstance(effect, UpdateSession):
             self._session.change(effect)
         if self._link is not None:
-            self._link.send(live_update(effect) if isinstance(effect, UpdateSession) else encode(effect))
+            self._link.send(effect)
         elif isinstance(effect, ToService):
             self._counters.dropped_messages += 1
 
@@ -231,7 +231,7 @@ class OpenAIService(BaseService):
         link = self._new_link()
         ready_at = None
         try:
-            created, updated = await link.open(headers, full_update(self._session.begin()))
+            created, updated = await link.open(headers, self._session.begin())
             ready_at = time.monotonic()
             self._ready(link, ready_at, created, updated)
             failure = await link.serve()
@@ -250,7 +250,7 @@ class OpenAIService(BaseService):
         session = replace(session, instructions=wanted.instructions, turn_detection=wanted.turn_detection)
         self._session = WantedSession(session)
 
-    def _new_link(self) -> Link:
+    def _new_link(self) -> SessionLink:
         self._log.info("connecting", provider=self._endpoint.dialect.name, address=self._endpoint.address)
         return Link(
             self._endpoint,
@@ -262,14 +262,14 @@ class OpenAIService(BaseService):
             log=self._log,
         )
 
-    def _ready(self, link: Link, ready_at: float, created: JsonObject, updated: JsonObject) -> None:
+    def _ready(self, link: SessionLink, ready_at: float, created: JsonObject, updated: JsonObject) -> None:
         self._link, self._state, self._ready_at = link, "ready", ready_at
         self._sessions += 1
         self._session_id = optional_text(updated, "id") or optional_text(created, "id")
         model = optional_text(updated, "model") or self._endpoint.model
         self._log.info("link ready", session_id=self._session_id, model=model)
         for effect in self._session.unanswered:
-            link.send(live_update(effect))
+            link.send(effect)
         self._on_event(LinkReady(session_id=self._session_id, model=model, session=self._view(updated)))
 
     def _lost(self, retry: Retry) -> None:

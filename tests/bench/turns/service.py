@@ -148,7 +148,7 @@ class VirtualLink:
         self._delay_s = delay_s
         self._clock = clock
         self._on_event = on_event
-        self._outbox = Outbox()
+        self._outbox = Outbox[dict[str, Any]]()
         self._up: deque[tuple[float, str]] = deque()
         self._down: deque[tuple[float, str]] = deque()
         self._open = self._ready = False
@@ -178,7 +178,8 @@ class VirtualLink:
         """Move what is due: ours up, the server's answers and what its time brings down, and those to the core."""
         now_s = self._clock.now_s
         while (taken := self._outbox.take()) is not None:
-            self._up.append((now_s + self._delay_s, encode.to_json(taken[0])))
+            message = encode.append_audio(taken) if isinstance(taken, bytes) else taken
+            self._up.append((now_s + self._delay_s, encode.to_json(message)))
         while self._up and self._up[0][0] <= now_s:
             self._sends(self._service.receive(self._up.popleft()[1]))
         self._sends(self._service.tick())
