@@ -78,6 +78,18 @@ def test_truncating_keeps_the_beginning_and_drops_the_transcript(conversation: C
     assert item.truncated
 
 
+def test_a_truncated_message_still_says_its_share_of_the_words() -> None:
+    part = Part(type="output_audio", text="one two three four", pcm=bytearray(400 * PCM_BYTES_PER_MS))
+    item = Item(item_id="a", type="message", parts=[part])
+    conversation = Conversation()
+    conversation.add(item)
+    assert item.said == "one two three four"
+    conversation.truncate("a", 0, 210)
+    assert item.said == "one two three"
+    conversation.truncate("a", 0, 100)
+    assert item.said == "one two"
+
+
 @pytest.mark.parametrize(
     ("item_id", "content_index", "audio_end_ms", "code", "message"),
     [

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from voicebotd.rehearsal.brain import Answer, Line, Question
+from voicebotd.rehearsal.brain import Answer, Line, Past, Question
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS, Conversation, Item, Part
 from voicebotd.rehearsal.output import PIECE_MS
 from voicebotd.rehearsal.responses import TOKENS_PER_MINUTE, Responses, question_of
@@ -21,7 +22,7 @@ class OneLine:
     def __init__(self) -> None:
         self.asked: list[Question] = []
 
-    def hear(self, pcm: bytes) -> str:
+    def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
         return f"{len(pcm)} bytes"
 
     def answer(self, question: Question) -> Answer:
@@ -217,4 +218,15 @@ OUTPUT = Item(item_id="o", type="function_call_output", call_id="c")
     ],
 )
 def test_a_response_answers_the_latest_message_that_nobody_has_answered(items: list[Item], question: Question) -> None:
-    assert question_of(items) == question
+    assert replace(question_of(items), past=()) == question
+
+
+def test_a_brain_remembers_all_but_system_messages() -> None:
+    call = Item(item_id="c", type="function_call", name="f", call_id="c", text="{}")
+    items = [said("system", "Be kind."), said("user", "Hi"), said("assistant", "Hello"), call, OUTPUT]
+    assert [(past.kind, past.name, past.text) for past in question_of(items).past] == [
+        ("user", "", "Hi"),
+        ("assistant", "", "Hello"),
+        ("call", "f", "{}"),
+        ("output", "", ""),
+    ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicebotd.rehearsal.brain import Answer, Call, Line, Question
+from voicebotd.rehearsal.brain import Answer, Call, Line, Past, Question
 from voicebotd.rehearsal.script import Aside, Script, ScriptBrain, Turn
 
 
@@ -20,45 +20,94 @@ SCRIPT = Script(
     idle=line("still there?"),
     out_of_band=line("noted"),
 )
-SPOKEN = Question(pcm=b"")
 
 
-def texts(brain: ScriptBrain, question: Question = SPOKEN) -> list[str]:
-    return [part.text if isinstance(part, Line) else part.name for part in brain.answer(question).parts]
+class Talk:
+    """A conversation with a new brain for each question: only what it holds can tell them where it is."""
+
+    def __init__(self, script: Script = SCRIPT) -> None:
+        self.script = script
+        self.past: list[Past] = []
+
+    def ask(self, text: str | None = None) -> list[str]:
+        """Ask in writing, or by voice, and remember what was answered."""
+        self.past.append(Past(kind="user", text=text or ""))
+        return self.answered(Question(text=text, pcm=b"" if text is None else None, past=tuple(self.past)))
+
+    def go_on(self) -> list[str]:
+        return self.answered(Question(past=tuple(self.past), opening=not self.past))
+
+    def answered(self, question: Question) -> list[str]:
+        parts = ScriptBrain(self.script).answer(question).parts
+        for part in parts:
+            given = (
+                Past(kind="assistant", text=part.text)
+                if isinstance(part, Line)
+                else Past(kind="call", name=part.name, text=part.arguments)
+            )
+            self.past.append(given)
+        return [part.text if isinstance(part, Line) else part.name for part in parts]
+
+    def hear(self, pcm: bytes = b"") -> str:
+        return ScriptBrain(self.script).hear(pcm, (*self.past, Past(kind="user")))
 
 
-def test_each_response_takes_the_next_turn_and_then_the_script_starts_again() -> None:
-    brain = ScriptBrain(SCRIPT)
-    assert [texts(brain) for _ in range(3)] == [["one", "two"], ["wait", "f"], ["one", "two"]]
+def test_each_answer_takes_the_next_turn_and_then_the_script_starts_again() -> None:
+    talk = Talk()
+    assert [talk.ask() for _ in range(4)] == [["one", "two"], ["wait", "f"], ["one", "two"], ["wait", "f"]]
 
 
 def test_a_script_may_stay_at_its_last_turn() -> None:
-    brain = ScriptBrain(replace(SCRIPT, after_last="last"))
-    assert [texts(brain)[0] for _ in range(3)] == ["one", "wait", "wait"]
+    talk = Talk(replace(SCRIPT, after_last="last"))
+    assert [talk.ask()[0] for _ in range(4)] == ["one", "wait", "wait", "wait"]
 
 
 def test_written_messages_take_turns_too() -> None:
-    brain = ScriptBrain(SCRIPT)
-    assert texts(brain, Question(text="hello")) == ["one", "two"]
-    assert texts(brain, Question(text="and now?")) == ["wait", "f"]
+    talk = Talk()
+    assert talk.ask("hello") == ["one", "two"]
+    assert talk.ask("and now?") == ["wait", "f"]
+
+
+def test_an_output_is_answered_by_the_turn_after_the_call() -> None:
+    talk = Talk()
+    assert (talk.ask(), talk.ask()) == (["one", "two"], ["wait", "f"])
+    talk.past.append(Past(kind="output", text="done"))
+    assert talk.go_on() == ["one", "two"]
 
 
 def test_greeting_idle_prompt_out_of_band_answer_and_aside_take_no_turn() -> None:
-    brain = ScriptBrain(SCRIPT)
-    assert texts(brain, Question(opening=True)) == ["welcome"]
-    assert texts(brain, Question(idle=True)) == ["still there?"]
-    assert texts(brain, Question(out_of_band=True)) == ["noted"]
-    assert texts(brain, Question(text="Your HOURS?")) == ["nine to five"]
-    assert texts(brain, Question(text="hours", out_of_band=True)) == ["nine to five"]
-    assert texts(brain) == ["one", "two"]
+    talk = Talk()
+    assert talk.go_on() == ["welcome"]
+    assert talk.answered(Question(idle=True)) == ["still there?"]
+    assert talk.answered(Question(out_of_band=True)) == ["noted"]
+    assert talk.ask("Your HOURS?") == ["nine to five"]
+    assert talk.answered(Question(text="hours", out_of_band=True)) == ["nine to five"]
+    assert talk.ask() == ["one", "two"]
 
 
 def test_without_a_greeting_the_first_turn_opens_the_conversation() -> None:
-    assert texts(ScriptBrain(replace(SCRIPT, greeting=None)), Question(opening=True)) == ["one", "two"]
+    assert Talk(replace(SCRIPT, greeting=None)).go_on() == ["one", "two"]
+
+
+def test_a_question_that_was_not_answered_gets_the_same_answer_when_it_is_asked_again() -> None:
+    talk = Talk()
+    assert (talk.ask(), talk.ask()) == (["one", "two"], ["wait", "f"])
+    del talk.past[-2:]  # the link broke before anything of it was heard
+    assert talk.ask() == ["wait", "f"]
+
+
+def test_who_was_cut_off_says_the_rest_and_only_where_nobody_asks_anything_else() -> None:
+    talk = Talk()
+    talk.ask()
+    del talk.past[-1]
+    assert talk.go_on() == ["two"]
+    assert talk.go_on() == ["wait", "f"]
+    del talk.past[-1]
+    assert talk.ask() == ["one", "two"]
 
 
 def test_speech_is_reported_in_the_words_of_the_turn_that_answers_it() -> None:
-    brain = ScriptBrain(SCRIPT)
-    assert (brain.hear(b""), brain.hear(b"")) == ("first", "first")
-    brain.answer(SPOKEN)
-    assert brain.hear(bytes(48_000)) == "(1.0 s of speech)"
+    talk = Talk()
+    assert (talk.hear(), talk.hear()) == ("first", "first")
+    talk.ask()
+    assert talk.hear(bytes(48_000)) == "(1.0 s of speech)"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from voicebotd.rehearsal.brain import Answer, Line, Question
+from voicebotd.rehearsal.brain import Answer, Line, Past, Question
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS
 from voicebotd.rehearsal.session import Close, Session, Step
 from voicebotd.rehearsal.settings import default_session
@@ -22,7 +22,7 @@ TRANSCRIBED = {"input": {"transcription": {"model": "gpt-transcribe"}}}
 class Teller:
     """Tells what it was asked, for a second."""
 
-    def hear(self, pcm: bytes) -> str:
+    def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
         return f"{len(pcm) // PCM_BYTES_PER_MS} ms"
 
     def answer(self, question: Question) -> Answer:

@@ -1,16 +1,16 @@
-"""What answers: the interface of a brain, and the brain that says back what it heard.
+"""What answers: the interface of a brain.
 
-Owns `Brain`, what it is asked (`Question`) and what it answers (`Answer`). A brain serves one session and does no I/O;
-it knows nothing of events. The brain that follows a script is in script.py.
+Owns `Brain`, what it is asked (`Question`) and what it answers (`Answer`). A brain serves one session, does no I/O and
+knows nothing of events. Like a model it remembers only what the conversation holds (`Past`): a session that a client
+seeds with the items of another goes on where that one was. The brains: script.py, parrot.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from voicebotd.rehearsal.items import duration_ms
-from voicebotd.rehearsal.murmur import murmur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +37,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the conversation holds of one message, call or output; system messages are left out.
+
+    `text`: what was written or said, as far as that is known; of a call its arguments, and `name` is the function.
+    """
+
+    kind: Literal["user", "assistant", "call", "output"]
+    text: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """Why a response is wanted.
 
     `text` and `pcm` are the latest user message since the assistant last spoke: one of them is set, or neither.
+    `past` is all that the conversation holds, that message included.
     """
 
     text: str | None = None
     pcm: bytes | None = None
+    past: tuple[Past, ...] = ()
     opening: bool = False
     """Nobody has said anything yet: the assistant is to open the conversation."""
     idle: bool = False
@@ -54,8 +68,8 @@ class Question:
 
 
 class Brain(Protocol):
-    def hear(self, pcm: bytes) -> str:
-        """Return the transcript of what the visitor has just said."""
+    def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
+        """Return the transcript of what the visitor has just said; in `past` it is the last, without its words."""
 
     def answer(self, question: Question) -> Answer:
         """Return the answer; called once for each response."""
@@ -64,17 +78,3 @@ class Brain(Protocol):
 def spoken_length(pcm: bytes) -> str:
     """What an honest transcript says where nobody knows the words."""
     return f"({duration_ms(pcm) / 1000:.1f} s of speech)"
-
-
-class ParrotBrain:
-    """Says the visitor's own audio back, as it was committed: what a deployer uses to hear what the box hears."""
-
-    def hear(self, pcm: bytes) -> str:
-        return spoken_length(pcm)
-
-    def answer(self, question: Question) -> Answer:
-        if question.pcm is not None:
-            text = f"({duration_ms(question.pcm) / 1000:.1f} s of your own voice)"
-            return Answer(parts=(Line(text=text, pcm=question.pcm),))
-        text = question.text if question.text is not None else "Say something, and I will say it back to you."
-        return Answer(parts=(Line(text=text, pcm=murmur(text)),))

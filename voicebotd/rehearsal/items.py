@@ -58,6 +58,13 @@ class Item:
     text: str = ""
     truncated: bool = False
     """A truncated message takes no more audio, even where its response still runs."""
+    kept_text: str = ""
+    """What a truncated message still says, by its share of the words: the client is not told, but a model knows."""
+
+    @property
+    def said(self) -> str:
+        """The words of a message, as far as anybody knows them."""
+        return self.kept_text if self.truncated else " ".join(part.text for part in self.parts if part.text)
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
         """Return the item as the client sees it; user and assistant audio only where the client asked for it."""
@@ -150,6 +157,8 @@ class Conversation:
         if audio_end_ms > held_ms:
             message = f"Audio content of {held_ms}ms is already shorter than {audio_end_ms}ms"
             raise Refusal("invalid_value", message, param="audio_end_ms")
+        words = (item.kept_text if item.truncated else part.text or "").split()
+        item.kept_text = " ".join(words[: -(-len(words) * audio_end_ms // held_ms)])
         del part.pcm[audio_end_ms * PCM_BYTES_PER_MS :]
         part.text = None
         item.truncated = True

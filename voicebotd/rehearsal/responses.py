@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from voicebotd.rehearsal.brain import Brain, Question
+from voicebotd.rehearsal.brain import Brain, Past, Question
 from voicebotd.rehearsal.items import Conversation, Item, item_from_wire
 from voicebotd.rehearsal.response import CancelReason, Response, ResponseRequest
 from voicebotd.rehearsal.settings import Settings
@@ -141,6 +141,7 @@ def _audio_output(session: Settings, params: Settings) -> dict[str, Any]:
 
 def question_of(items: Iterable[Item], *, idle: bool = False, out_of_band: bool = False) -> Question:
     """What a response to these items is to answer."""
+    items = list(items)
     latest: Item | None = None
     opening = True
     for item in items:
@@ -153,4 +154,17 @@ def question_of(items: Iterable[Item], *, idle: bool = False, out_of_band: bool 
         written = [part.text or "" for part in latest.parts if not part.is_audio]
         text = " ".join(written) if written else None
         pcm = None if written else b"".join(part.pcm for part in latest.parts)
-    return Question(text=text, pcm=pcm, opening=opening, idle=idle, out_of_band=out_of_band)
+    return Question(text=text, pcm=pcm, past=past_of(items), opening=opening, idle=idle, out_of_band=out_of_band)
+
+
+def past_of(items: Iterable[Item]) -> tuple[Past, ...]:
+    """What a brain remembers of these items."""
+    past: list[Past] = []
+    for item in items:
+        if item.type == "function_call":
+            past.append(Past(kind="call", name=item.name, text=item.text))
+        elif item.type == "function_call_output":
+            past.append(Past(kind="output", text=item.text))
+        elif item.role != "system":
+            past.append(Past(kind=item.role, text=item.said))
+    return tuple(past)

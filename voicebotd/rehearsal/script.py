@@ -1,6 +1,7 @@
 """The brain that follows a script, so that the same conversation happens every time.
 
-Owns the turns and whose is next. Pure; it reads no file (script_file.py does, and documents how a script is written).
+Owns the turns and which of them answers what. Pure; it reads no file (script_file.py does, and documents how a script
+is written).
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from voicebotd.rehearsal.brain import Answer, Call, Line, Question, spoken_length
+from voicebotd.rehearsal.brain import Answer, Call, Line, Past, Question, spoken_length
+from voicebotd.rehearsal.place import Place, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +47,23 @@ class Script:
 
 
 class ScriptBrain:
-    """Takes one turn for each response of the conversation; a greeting, an aside and an idle prompt take none."""
+    """Takes one turn for each response of the conversation; a greeting, an aside and an idle prompt take none.
+
+    Whose turn it is stands in the conversation itself (place.py). Where nobody has spoken since the assistant was cut
+    off, the rest of what it was saying is the answer.
+    """
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._next = 0
+        self._turns = tuple(turn.answer.parts for turn in script.turns)
+        lines = (script.greeting, script.idle, script.out_of_band)
+        self._others = (
+            *((line,) for line in lines if line is not None),
+            *(aside.answer.parts for aside in script.asides),
+        )
 
-    def hear(self, pcm: bytes) -> str:
-        return self._script.turns[self._next].hears or spoken_length(pcm)
+    def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
+        return self._turn(self._place(past)).hears or spoken_length(pcm)
 
     def answer(self, question: Question) -> Answer:
         if question.text is not None:
@@ -63,14 +74,18 @@ class ScriptBrain:
             return Answer(parts=(self._script.out_of_band,))
         if question.idle:
             return Answer(parts=(self._script.idle,))
+        place = self._place(question.past)
+        if place.rest:
+            return Answer(parts=place.rest)
         if question.opening and self._script.greeting is not None:
             return Answer(parts=(self._script.greeting,))
-        return self._take_turn().answer
+        return self._turn(place).answer
 
-    def _take_turn(self) -> Turn:
-        turn = self._script.turns[self._next]
-        if self._next + 1 < len(self._script.turns):
-            self._next += 1
-        elif self._script.after_last == "repeat":
-            self._next = 0
-        return turn
+    def _place(self, past: tuple[Past, ...]) -> Place:
+        return place_of(self._turns, self._others, past)
+
+    def _turn(self, place: Place) -> Turn:
+        turns = self._script.turns
+        if self._script.after_last == "last":
+            return turns[min(place.next_turn, len(turns) - 1)]
+        return turns[place.next_turn % len(turns)]

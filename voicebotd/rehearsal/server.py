@@ -22,9 +22,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from voicebotd.rehearsal.admission import Rejected, admit
-from voicebotd.rehearsal.brain import Brain, ParrotBrain
+from voicebotd.rehearsal.brain import Brain
 from voicebotd.rehearsal.connection import Connection
 from voicebotd.rehearsal.journal import Journal
+from voicebotd.rehearsal.parrot import Memory, ParrotBrain
 from voicebotd.rehearsal.script import ScriptBrain
 from voicebotd.rehearsal.script_file import DEFAULT_SCRIPT, load_script
 from voicebotd.rehearsal.session import Session
@@ -43,12 +44,16 @@ BrainFactory = Callable[[], Brain]
 
 
 def script_brain(path: Path = DEFAULT_SCRIPT) -> BrainFactory:
-    """Every session follows the script from its start. Raises ConfigError where the script cannot be used."""
+    """Every conversation follows the script from its start, over as many sessions as it takes.
+
+    Raises ConfigError where the script cannot be used.
+    """
     return partial(ScriptBrain, load_script(path))
 
 
 def parrot_brain() -> BrainFactory:
-    return ParrotBrain
+    """Every session says back what it hears; what one session was asked, another can go on with."""
+    return partial(ParrotBrain, Memory())
 
 
 class RehearsalServer:

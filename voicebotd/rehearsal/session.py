@@ -14,7 +14,7 @@ from typing import Any
 from voicebotd.rehearsal.brain import Brain
 from voicebotd.rehearsal.input_buffer import InputBuffer
 from voicebotd.rehearsal.items import Conversation, Item, Part, duration_ms, item_from_wire
-from voicebotd.rehearsal.responses import Responses
+from voicebotd.rehearsal.responses import Responses, past_of
 from voicebotd.rehearsal.schema import check_event
 from voicebotd.rehearsal.settings import Settings, TurnPolicy, apply_update, turn_policy
 from voicebotd.rehearsal.usage import USER_AUDIO_MS_PER_TOKEN, text_tokens
@@ -169,7 +169,7 @@ class Session:
         self._outbox.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous_id)
         self._announce(item, previous_id)
         if self._settings["audio"]["input"]["transcription"] is not None:
-            part.text = "" if silent else self._brain.hear(pcm)
+            part.text = "" if silent else self._brain.hear(pcm, past_of(self._conversation))
             self._transcribe(item_id, part.text, duration_ms(pcm))
 
     def _transcribe(self, item_id: str, transcript: str, audio_ms: int) -> None:

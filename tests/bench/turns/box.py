@@ -32,7 +32,7 @@ from voicebotd.config.load import LoadedConfig, load
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import Event
 from voicebotd.conversation.manager import ConversationManager
-from voicebotd.rehearsal.brain import Answer, Brain, Line, Question
+from voicebotd.rehearsal.brain import Answer, Brain, Line, Past, Question
 
 BLOCK_S = BLOCK / RATE_HZ
 TICK_BLOCKS = 5
@@ -78,7 +78,7 @@ class Talker:
         self._next_reply = next_reply
         self.said: list[bytes] = []
 
-    def hear(self, pcm: bytes) -> str:
+    def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
         return ""
 
     def answer(self, question: Question) -> Answer:
