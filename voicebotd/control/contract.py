@@ -255,6 +255,14 @@ METHODS: dict[str, Method] = {
             errors=("history.not_found", "history.unavailable"),
         ),
         Method(
+            name="history.search",
+            summary="find what was said, latest first",
+            params="HistorySearchParams",
+            result="HistoryFound",
+            scope="read",
+            errors=("history.unavailable",),
+        ),
+        Method(
             name="events.subscribe",
             summary="be told what happens: notifications `event` {topic, seq, time, data} and `gap` {dropped}",
             params="EventsParams",
