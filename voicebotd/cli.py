@@ -138,7 +138,8 @@ def _check(arguments: argparse.Namespace) -> int:
     try:
         found = problems(_load(arguments), os.environ, Path.cwd())
     except ConfigError as error:
-        found = [*error.problems, *key_problems(os.environ, Path.cwd(), needed=not arguments.rehearse)]
+        provider = "rehearsal" if arguments.rehearse else "openai"
+        found = [*error.problems, *key_problems(provider, os.environ, Path.cwd())]
     if found:
         raise ConfigError(found)
     print("the configuration is good")  # noqa: T201

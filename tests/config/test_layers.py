@@ -227,7 +227,7 @@ def test_the_file_back_end_with_a_file_is_well():
 
 def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
     tree = {
-        "session": {"tool_choice": "auto"},
+        "service": {"dialect": "auto"},
         "tools": {"directory": None, "modules": []},
         "budget": {"daily_usd": None},
         "history": {"recordings": False},
@@ -237,7 +237,7 @@ def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
 
 
 def test_a_later_key_that_asks_for_something_is_named() -> None:
-    tree = {"budget": {"daily_usd": 5, "session_usd": None}, "tools": 7}
+    tree = {"budget": {"daily_usd": 5, "session_usd": None}, "history": {"recordings": 7}}
     layer = ly.document_layer(tree, "f")
-    assert [problem.key for problem in layer.problems] == ["budget.daily_usd", "tools"]
+    assert [problem.key for problem in layer.problems] == ["budget.daily_usd", "history.recordings"]
     assert all("not available" in problem.message for problem in layer.problems)

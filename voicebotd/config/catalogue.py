@@ -15,7 +15,8 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from voicebotd.config.credentials import redact
-from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, Applies, Settings
+from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, LATER_VALUES, Settings
+from voicebotd.config.section import Applies
 from voicebotd.errors import Problem
 
 NOT_AVAILABLE = "not available in this version"
@@ -47,8 +48,8 @@ def keys() -> Mapping[str, Key]:
 @cache
 def sections() -> frozenset[str]:
     """The dotted names that hold keys and have no value: `session`, `session.transcription`."""
-    parents = (name.rpartition(".")[0] for name in keys())
-    return frozenset(parents)
+    parts = (name.split(".") for name in keys())
+    return frozenset(".".join(each[:depth]) for each in parts for depth in range(1, len(each)))
 
 
 def describe() -> list[Key]:
@@ -102,7 +103,10 @@ def check(name: str, value: object, source: str, *, is_text: bool = False) -> tu
     except ValidationError:
         # pydantic's own words describe branches of our annotations; the allowed range is what mends the value.
         pass
-    message = f"{show(value)} is not allowed; allowed: {key.allowed}"
+    if value in LATER_VALUES.get(name, ()):
+        message = f"{show(value)} is {NOT_AVAILABLE}; allowed: {key.allowed}"
+    else:
+        message = f"{show(value)} is not allowed; allowed: {key.allowed}"
     return None, Problem(key=name, message=message, source=source)
 
 

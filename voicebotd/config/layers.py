@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
+from voicebotd.config import appointments
 from voicebotd.config.catalogue import asks_for_nothing, check, is_later_section, keys, sections, show, unknown
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import FILE_PREFIX, Settings, file_mapping
@@ -179,7 +180,11 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
 
 def _together(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
     """The complaints about values that are right by themselves and wrong beside each other."""
-    return [*_file_back_end(values, sources), *_noise_before_pause(values, sources)]
+    return [
+        *_file_back_end(values, sources),
+        *_noise_before_pause(values, sources),
+        *appointments.problems(values, sources),
+    ]
 
 
 def _noise_before_pause(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:

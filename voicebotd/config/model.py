@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-Applies = Literal["live", "reconnect", "restart"]
+from voicebotd.config.appointments import Appointments
+from voicebotd.config.section import Section
+from voicebotd.config.section import key as _key
+
 FILE_PREFIX = "file:"
-
-
-def _key(default: Any, applies: Applies, *, unit: str = "", allowed: str = "", **limits: Any) -> Any:
-    """`allowed`: the range in words, where the words made from the limits would not be plain."""
-    return Field(default, json_schema_extra={"applies": applies, "unit": unit, "allowed": allowed}, **limits)
 
 
 def _lowered(value: object) -> object:
@@ -66,35 +64,19 @@ Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(
 Instructions = Annotated[Text, BeforeValidator(file_mapping)]
 
 
-class Section(BaseModel):
-    """A group of keys: frozen, complete, and deaf to keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 class Service(Section):
     """Who answers, and where."""
 
-    provider: Literal["openai", "azure", "compatible", "rehearsal"] = _key("openai", "restart")
-    """`openai`; `azure` for a deployment of it at your resource; `compatible` for another server of the same protocol
-    at `base_url`; `rehearsal` for the server that is built in: no key, no network."""
-    server: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")] = _key(
-        "auto", "reconnect", allowed="auto, or a server that the README lists under Providers"
-    )
-    """Whose server a `compatible` one is, so that it is spoken to in its own way and not asked for what it lacks:
-    generic, speech-to-speech, localai, speaches, grok, qwen. `auto` knows grok and qwen by their hosts and takes
-    others as generic."""
-    dialect: Literal["auto", "ga", "beta"] = _key("auto", "reconnect")
-    """How messages are written: `ga` or the older `beta` shape. `auto`: as the server is known to like it, else as its
-    first message shows."""
+    provider: Literal["openai", "compatible", "rehearsal"] = _key("openai", "restart")
+    """`openai`; `compatible` for another server of the same protocol at `base_url` (its key is optional);
+    `rehearsal` for the server that is built in: no key, no network."""
     base_url: str = _key(
         "wss://api.openai.com/v1/realtime",
         "reconnect",
         pattern=r"^wss?://[^/@?#\s]+(/[^@?#\s]*)?$",
         allowed="wss://HOST/PATH or ws://HOST/PATH without query",
     )
-    """Websocket address without query; the model (with azure: the deployment) is appended. `ws://` sends the key in
-    clear: for this machine only."""
+    """Websocket address without query; the model is appended. `ws://` sends the key in clear: for this machine only."""
     model: Text = _key("gpt-realtime-2.1", "reconnect")
     """The model's name as the provider spells it, for example gpt-realtime-2.1, gpt-realtime-2.1-mini."""
     connect_timeout_s: float = _key(10.0, "restart", ge=1, le=120, unit="s")
@@ -241,6 +223,12 @@ class AudioFile(Section):
     """`real_time` sends as a visitor would speak, `fast` as fast as the service takes it."""
 
 
+class Tools(Section):
+    """The functions that the model can call."""
+
+    appointments: Appointments = Field(default_factory=Appointments)
+
+
 class History(Section):
     """What is kept of conversations."""
 
@@ -286,17 +274,21 @@ class Settings(Section):
     conversation: Conversation = Field(default_factory=Conversation)
     audio: Audio = Field(default_factory=Audio)
     audio_file: AudioFile = Field(default_factory=AudioFile)
+    tools: Tools = Field(default_factory=Tools)
     history: History = Field(default_factory=History)
     control: Control = Field(default_factory=Control)
     log: Log = Field(default_factory=Log)
 
 
 LATER_KEYS = (
+    "service.dialect",
     "service.rollover_after_min",
     "session.tools",
     "session.tool_choice",
     "conversation.context_turns",
-    "tools",
+    "tools.timeout_s",
+    "tools.directory",
+    "tools.modules",
     "history.retention_days",
     "history.recordings",
     "budget",
@@ -304,6 +296,7 @@ LATER_KEYS = (
 """Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
 
 LATER_DEFAULTS: dict[str, Any] = {
+    "service.dialect": "auto",
     "session.tool_choice": "auto",
     "tools.directory": None,
     "tools.modules": [],
@@ -312,3 +305,6 @@ LATER_DEFAULTS: dict[str, Any] = {
     "budget.session_usd": None,
 }
 """Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""
+
+LATER_VALUES: dict[str, tuple[str, ...]] = {"service.provider": ("azure",)}
+"""Values of present keys of which the same is true."""

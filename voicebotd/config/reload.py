@@ -8,7 +8,7 @@ from typing import Any
 from voicebotd.config.catalogue import applies, flatten
 from voicebotd.config.layers import INSTRUCTIONS_KEY
 from voicebotd.config.load import LoadedConfig
-from voicebotd.config.model import Applies
+from voicebotd.config.section import Applies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
