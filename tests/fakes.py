@@ -78,6 +78,10 @@ class FakeLink:
         self.status = LinkStatus(
             state="off",
             provider="rehearsal",
+            server="rehearsal",
+            shape="ga",
+            lacks=frozenset(),
+            missing=(),
             model="m",
             session_id="",
             session_age_s=None,
@@ -89,6 +93,7 @@ class FakeLink:
             events_received=0,
             unknown_events=0,
             dropped_messages=0,
+            unsent_messages=0,
             dropped_audio_ms=0,
             sent_audio_ms=0,
             backlog_ms=0,

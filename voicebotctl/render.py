@@ -47,6 +47,11 @@ def one_line(text: object) -> str:
     return " ".join(clean(text).split())
 
 
+def one_piece(text: object) -> str:
+    """Return a part of a line cleaned, without line breaks and tabs; spaces at its ends stay."""
+    return clean(text).translate({ord("\n"): " ", ord("\t"): " "})
+
+
 def value_text(value: Any) -> str:
     """Return a setting as people write it: text bare, everything else as JSON."""
     return clean(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -26,8 +26,9 @@ from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import BargeIn, Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
+from voicebotd.errors import ConfigError, Problem
 from voicebotd.pacer import Pacer
-from voicebotd.realtime.dialects import Endpoint, endpoint
+from voicebotd.realtime.endpoint import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.realtime.session import SessionConfig
@@ -107,8 +108,13 @@ def find_key() -> str | None:
 
 
 def endpoint_of(settings: Settings) -> Endpoint:
-    """Raises ConfigError naming what is wrong with the address."""
-    return endpoint(settings.service.provider, settings.service.base_url, settings.service.model)
+    """Raises ConfigError naming what is wrong with the address, or what this server cannot be asked for."""
+    service, detection = settings.service, settings.turn_detection.type
+    found = endpoint(service.provider, service.base_url, service.model, server=service.server, shape=service.dialect)
+    if detection in ("none", "local") and "commit" in found.dialect.lacks:
+        message = f"{detection} does not work with {found.dialect.name}, which ends every turn by itself"
+        raise ConfigError([Problem(key="turn_detection.type", message=message, hint="use server_vad")])
+    return found
 
 
 def turn_detection_of(settings: Settings) -> TurnDetection:

@@ -12,32 +12,33 @@ from voicebotd.config.credentials import find_api_key
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.paths import database_path, socket_path
 from voicebotd.errors import ConfigError, Problem
-from voicebotd.realtime.dialects import DIALECTS, KEY_SOURCES
+from voicebotd.realtime.endpoint import KEY_SOURCES
 
 
 def problems(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
     """Return everything that would keep the daemon from working as configured."""
-    key = key_problems(loaded.settings.service.provider, environ, cwd)
-    return [*_service(loaded), *key, *_echo(loaded), *_directories(loaded)]
+    return [*_service(loaded, environ, cwd), *_echo(loaded), *_directories(loaded)]
 
 
-def _service(loaded: LoadedConfig) -> list[Problem]:
-    if loaded.settings.service.provider == "rehearsal":
-        return []
+def _service(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
+    """The address, and the key that whoever is there wants."""
+    provider = loaded.settings.service.provider
+    if provider == "rehearsal":
+        return key_problems(environ, cwd, needed=False)
     try:
-        endpoint_of(loaded.settings)
+        dialect = endpoint_of(loaded.settings).dialect
     except ConfigError as error:
-        return error.problems
-    return []
+        return [*error.problems, *key_problems(environ, cwd, needed=provider != "compatible")]
+    return key_problems(environ, cwd, needed=dialect.key == "required")
 
 
-def key_problems(provider: str, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
-    """Return what is wrong with the key that `provider` wants."""
+def key_problems(environ: Mapping[str, str], cwd: Path, *, needed: bool) -> list[Problem]:
+    """Return what is wrong with the API key."""
     try:
         found = find_api_key(environ, cwd)
     except ConfigError as error:
         return error.problems
-    if found is None and DIALECTS[provider].key == "required":
+    if found is None and needed:
         return [Problem(key="API key", message="there is none", hint=f"put one in {KEY_SOURCES}")]
     return []
 

@@ -138,8 +138,7 @@ def _check(arguments: argparse.Namespace) -> int:
     try:
         found = problems(_load(arguments), os.environ, Path.cwd())
     except ConfigError as error:
-        provider = "rehearsal" if arguments.rehearse else "openai"
-        found = [*error.problems, *key_problems(provider, os.environ, Path.cwd())]
+        found = [*error.problems, *key_problems(os.environ, Path.cwd(), needed=not arguments.rehearse)]
     if found:
         raise ConfigError(found)
     print("the configuration is good")  # noqa: T201

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from voicebotd.config.load import LoadedConfig, change
-from voicebotd.realtime.dialects import is_loopback
+from voicebotd.realtime.endpoint import is_loopback
 
 log = structlog.get_logger("rehearsal")
 

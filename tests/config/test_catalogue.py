@@ -88,17 +88,11 @@ def test_text_is_read_as_the_key_needs_it(name, text, value):
     assert check(name, text, "--set", is_text=True) == (value, None)
 
 
-def test_a_value_that_is_promised_for_later_is_refused_as_such():
-    _, problem = check("service.provider", "azure", "rpc")
-    assert problem is not None
-    assert problem.message == "'azure' is not available in this version; allowed: openai, compatible or rehearsal"
-
-
 def test_an_unhashable_value_is_only_wrong():
     assert check("service.provider", ["azure"], "rpc")[1] is not None
 
 
-@pytest.mark.parametrize("name", ["tools.timeout_s", "budget.daily_usd", "service.dialect", "history.recordings"])
+@pytest.mark.parametrize("name", ["tools.timeout_s", "budget.daily_usd", "history.recordings"])
 def test_a_key_that_is_promised_for_later_is_refused_as_such(name):
     assert unknown(name, "f").message == "not available in this version"
 
@@ -136,5 +130,5 @@ def test_only_the_values_that_mean_nothing_ask_for_nothing() -> None:
     assert not asks_for_nothing("budget.daily_usd", 5)
     assert not asks_for_nothing("nonsense", None)
     assert is_later_section("budget")
-    assert not is_later_section("service.dialect")
+    assert not is_later_section("service.rollover_after_min")
     assert not is_later_section("audio")

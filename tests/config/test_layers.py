@@ -227,7 +227,7 @@ def test_the_file_back_end_with_a_file_is_well():
 
 def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
     tree = {
-        "service": {"dialect": "auto"},
+        "session": {"tool_choice": "auto"},
         "tools": {"directory": None, "modules": []},
         "budget": {"daily_usd": None},
         "history": {"recordings": False},

@@ -14,8 +14,8 @@ NAMES = {
     "rpc.discover", "status.get", "conversation.start", "conversation.stop", "message.send", "response.request",
     "response.interrupt", "instructions.get", "instructions.set", "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
-    "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "events.subscribe",
-    "events.unsubscribe", "log.level",
+    "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
+    "events.subscribe", "events.unsubscribe", "log.level",
 }  # fmt: skip
 
 

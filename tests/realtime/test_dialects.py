@@ -1,106 +1,37 @@
-"""Where each provider is and how one gets in."""
+"""The table of servers."""
 
 from __future__ import annotations
 
 import pytest
 
-from voicebotd.errors import ConfigError, RealtimeError
-from voicebotd.realtime.dialects import endpoint, is_loopback
-
-OPENAI = "wss://api.openai.com/v1/realtime"
+from voicebotd.realtime.dialects import DIALECTS, PROVIDERS, SERVERS, recognised
 
 
-def test_the_model_is_part_of_the_url() -> None:
-    assert endpoint("openai", OPENAI, "gpt-realtime-2.1").url == f"{OPENAI}?model=gpt-realtime-2.1"
+def test_every_provider_of_the_contract_has_an_entry() -> None:
+    assert set(PROVIDERS) == {"openai", "azure", "compatible", "rehearsal"}
 
 
-def test_a_query_of_the_base_url_is_kept_but_for_another_model() -> None:
-    wanted = endpoint("compatible", "wss://example.test/v1/realtime?tier=a&model=old", "a b/c")
-    assert wanted.url == "wss://example.test/v1/realtime?tier=a&model=a+b%2Fc"
+def test_a_provider_with_one_server_is_found_by_its_own_name() -> None:
+    assert {DIALECTS[name].provider for name in PROVIDERS if name != "compatible"} == set(PROVIDERS) - {"compatible"}
+
+
+def test_the_compatible_servers_can_be_named() -> None:
+    assert SERVERS == ("generic", "speech-to-speech", "localai", "speaches", "grok", "qwen")
 
 
 @pytest.mark.parametrize(
-    ("base_url", "address"),
+    ("host", "server"),
     [
-        (OPENAI, "api.openai.com:443"),
-        ("ws://localhost/v1", "localhost:80"),
-        ("ws://[::1]:8765/v1", "[::1]:8765"),
+        ("api.openai.com", "openai"),
+        ("api.x.ai", "grok"),
+        ("dashscope-intl.aliyuncs.com", "qwen"),
+        ("ws-1.ap-southeast-1.maas.aliyuncs.com", "qwen"),
     ],
 )
-def test_the_address_for_people_has_host_and_port(base_url: str, address: str) -> None:
-    assert endpoint("compatible", base_url, "m").address == address
+def test_a_server_is_recognised_by_a_host_where_nothing_else_answers(host: str, server: str) -> None:
+    assert recognised(host) is DIALECTS[server]
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
-def test_this_machine_is_recognised_without_a_name_server(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize(
-    "host", ["192.168.1.5", "localhost.example.com", "fe80::1", "::ffff:10.0.0.1", "127.0.0.1.example"]
-)
-def test_another_machine_is_not_this_one(host: str) -> None:
-    assert not is_loopback(host)
-
-
-@pytest.mark.parametrize(
-    ("provider", "base_url", "message"),
-    [
-        ("openai", "https://api.openai.com/v1/realtime", "must begin with wss://"),
-        ("openai", "wss:///v1", "names no host"),
-        ("openai", "wss://[::1/v1", "is not a URL"),
-        ("openai", "wss://host:99999/v1", "is not a URL"),
-        ("compatible", "ws://192.168.1.5:8000/v1", "in the clear"),
-        ("rehearsal", "wss://example.test/v1", "must be on this machine"),
-        ("openai", "wss://u:secret@example.test/v1", "user name or password"),
-        ("openai", "wss://:secret@example.test/v1", "user name or password"),
-        ("openai", "wss://example.test/v1#x", "has a fragment"),
-    ],
-)
-def test_a_url_that_cannot_be_used_is_a_configuration_error(provider: str, base_url: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        endpoint(provider, base_url, "m")
-    assert caught.value.problems[0].key == "service.base_url"
-    assert "secret" not in str(caught.value)
-
-
-def test_every_fault_of_a_url_is_told_at_once() -> None:
-    with pytest.raises(ConfigError) as caught:
-        endpoint("compatible", "ws://u@example.test/v1#x", "m")
-    assert len(caught.value.problems) == 3
-
-
-def test_an_unknown_provider_is_told_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="openai, compatible, rehearsal"):
-        endpoint("opanai", OPENAI, "m")
-
-
-def test_the_key_travels_as_a_bearer_and_no_beta_header_ever_does() -> None:
-    assert endpoint("openai", OPENAI, "m").headers("sk-1") == {"Authorization": "Bearer sk-1"}
-    assert endpoint("compatible", "ws://127.0.0.1/v1", "m").headers("sk-1") == {"Authorization": "Bearer sk-1"}
-
-
-@pytest.mark.parametrize("key", [None, ""])
-def test_openai_needs_a_key(key: str | None) -> None:
-    with pytest.raises(RealtimeError) as caught:
-        endpoint("openai", OPENAI, "m").headers(key)
-    assert caught.value.code == "missing_api_key"
-    assert not caught.value.retryable
-    assert "OPENAI_API_KEY" in caught.value.hint
-
-
-@pytest.mark.parametrize("key", [None, ""])
-def test_a_compatible_server_needs_none(key: str | None) -> None:
-    assert endpoint("compatible", "ws://127.0.0.1/v1", "m").headers(key) == {}
-
-
-def test_the_rehearsal_server_is_never_shown_the_key() -> None:
-    assert endpoint("rehearsal", "ws://127.0.0.1/v1", "m").headers("sk-1") == {}
-
-
-@pytest.mark.parametrize("key", ["sk-1\nX-Evil: 1", "sk 1", "sk-é"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
-    with pytest.raises(RealtimeError) as caught:
-        endpoint("openai", OPENAI, "m").headers(key)
-    assert caught.value.code == "unusable_api_key"
-    assert key not in str(caught.value)
+@pytest.mark.parametrize("host", ["127.0.0.1", "xapi.x.ai.example", "notapi.x.ai.test", "fakeapi.openai.com.evil"])
+def test_another_host_is_nobodys(host: str) -> None:
+    assert recognised(host) is None

@@ -7,6 +7,7 @@ import pytest
 from voicebotd.realtime.fields import (
     EXACT_INT,
     BadField,
+    as_amount,
     as_whole,
     identifier,
     nested,
@@ -53,6 +54,16 @@ def test_a_number_from_zero_up_is_whole_without_its_fraction(value: object, numb
 @pytest.mark.parametrize("value", [-1, True, float("nan"), float("inf"), 10**400, "7", None])
 def test_anything_else_is_not_a_whole_number(value: object) -> None:
     assert as_whole(value) is None
+
+
+@pytest.mark.parametrize(("value", "amount"), [(0, 0.0), (7, 7.0), (7.9, 7.9)])
+def test_an_amount_keeps_its_fraction(value: object, amount: float) -> None:
+    assert as_amount(value) == amount
+
+
+@pytest.mark.parametrize("value", [-0.1, True, float("nan"), float("inf"), 10**400, "7", None])
+def test_anything_else_is_no_amount(value: object) -> None:
+    assert as_amount(value) is None
 
 
 def test_a_missing_number_takes_the_default_and_a_wrong_one_does_not() -> None:

@@ -19,7 +19,13 @@ from voicebotd.realtime.session import FunctionTool, SessionConfig, wire
 
 TOOL = FunctionTool(name="book", description="Books a visit", parameters={"type": "object"})
 CONFIG = SessionConfig(model="gpt-realtime-2.1", instructions="Be kind", tools=(TOOL,), reasoning_effort="low")
-AS_WANTED = SessionView(instructions="Be kind", turn_detection=TurnDetection(), voice="marin", output="audio")
+AS_WANTED = SessionView(
+    instructions="Be kind",
+    turn_detection=TurnDetection(),
+    voice="marin",
+    output="audio",
+    transcription_model="gpt-transcribe",
+)
 
 
 def told(config: SessionConfig = CONFIG) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def test_another_voice_modality_tool_or_text_is_noticed() -> None:
     session.update(output_modalities=["text"], tools=[], instructions="Be rude")
     session["audio"]["output"]["voice"] = "alloy"
     view, differences = confirm(CONFIG, session)
-    assert view == SessionView(instructions="Be rude", turn_detection=TurnDetection(), voice="alloy", output="text")
+    assert view == replace(AS_WANTED, instructions="Be rude", voice="alloy", output="text")
     assert [difference.split(":")[0] for difference in differences] == [
         "instructions",
         "output_modalities",
@@ -107,6 +113,15 @@ def test_what_is_not_told_is_shown_as_wanted_and_named() -> None:
     view, differences = confirm(CONFIG, {})
     assert view == AS_WANTED
     assert "instructions: wanted 'Be kind', the service has nothing" in differences
+
+
+@pytest.mark.parametrize(
+    ("transcription", "model"), [({"model": "whisper-1"}, "whisper-1"), ({}, ""), (None, ""), ("whisper-1", "")]
+)
+def test_the_model_that_transcribes_is_the_one_that_the_service_has(transcription: object, model: str) -> None:
+    session = told()
+    session["audio"]["input"]["transcription"] = transcription
+    assert confirm(CONFIG, session)[0].transcription_model == model
 
 
 def test_an_output_that_is_neither_is_shown_as_wanted() -> None:

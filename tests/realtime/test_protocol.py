@@ -105,7 +105,7 @@ MEANS: list[tuple[dict[str, Any], Decoded]] = [
             "transcript": "Hello",
             "usage": {"type": "duration", "seconds": 1.5},
         },
-        UserTranscriptDone(item_id="item_1", transcript="Hello"),
+        UserTranscriptDone(item_id="item_1", transcript="Hello", usage=Usage(audio_s=1.5)),
     ),
     (
         {
@@ -300,6 +300,40 @@ def test_usage_that_is_partial_or_senseless_costs_no_event(usage: object, meanin
     done = decode({"type": "response.done", "response": {"id": "r", "status": "completed", "usage": usage}})
     assert isinstance(done, ResponseDone)
     assert done.usage == meaning
+
+
+def test_cached_tokens_without_details_are_text_as_far_as_there_is_text() -> None:
+    usage = {"input_token_details": {"text_tokens": 100, "audio_tokens": 60, "cached_tokens": 128}}
+    done = decode({"type": "response.done", "response": {"id": "r", "status": "completed", "usage": usage}})
+    assert isinstance(done, ResponseDone)
+    assert done.usage == Usage(input_text=100, input_audio=60, cached_text=100, cached_audio=28)
+
+
+@pytest.mark.parametrize(
+    ("usage", "meaning"),
+    [
+        (None, None),
+        ({}, None),
+        ("much", None),
+        ({"type": "duration", "seconds": 2.5}, Usage(audio_s=2.5)),
+        ({"type": "duration", "seconds": -1}, Usage()),
+        (
+            {
+                "type": "tokens",
+                "input_tokens": 52,
+                "output_tokens": 20,
+                "total_tokens": 72,
+                "input_token_details": {"audio_tokens": 40, "text_tokens": 12},
+            },
+            Usage(input_text=12, input_audio=40, output_text=20),
+        ),
+        ({"type": "tokens", "input_tokens": 30, "output_tokens": 9}, Usage(input_audio=30, output_text=9)),
+    ],
+)
+def test_a_transcription_is_counted_in_tokens_or_in_seconds(usage: object, meaning: Usage | None) -> None:
+    name = "conversation.item.input_audio_transcription.completed"
+    done = decode({"type": name, "item_id": "i", "transcript": "Hello", "usage": usage})
+    assert done == UserTranscriptDone(item_id="i", transcript="Hello", usage=meaning)
 
 
 def test_metadata_that_is_not_text_is_left_out() -> None:

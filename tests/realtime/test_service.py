@@ -22,6 +22,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from voicebotd.conversation.effects import (
+    ClearInput,
     CommitInput,
     CreateResponse,
     UpdateSession,
@@ -37,7 +38,7 @@ from voicebotd.conversation.events import (
     TurnDetection,
 )
 from voicebotd.realtime.backoff import Pace
-from voicebotd.realtime.dialects import Endpoint, endpoint
+from voicebotd.realtime.endpoint import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.realtime.session import SessionConfig
@@ -197,6 +198,8 @@ async def playing(
     timing: Timing = Timing(close_timeout_s=0.2),  # noqa: B008 (frozen)
     pace: Pace | None = None,
     tls: ssl.SSLContext | None = None,
+    provider: str = "compatible",
+    server: str = "auto",
 ) -> AsyncIterator[Case]:
     """A service that is wanted, and a server whose connections the test plays by hand."""
     over = asyncio.Event()
@@ -207,9 +210,9 @@ async def playing(
 
     async with serve(
         play, "127.0.0.1", 0, process_request=answer, close_timeout=0.1, compression=None, ssl=tls
-    ) as server:
+    ) as listening:
         scheme = "wss" if tls else "ws"
-        at = endpoint("compatible", f"{scheme}://127.0.0.1:{port_of(server)}/v1/realtime", MODEL)
+        at = endpoint(provider, f"{scheme}://127.0.0.1:{port_of(listening)}/v1/realtime", MODEL, server=server)
         case = Case(at, key, timing, pace)
         try:
             async with living(case):
@@ -310,13 +313,44 @@ async def test_a_session_that_the_service_refuses_is_a_failure_that_names_the_pa
 @pytest.mark.asyncio
 @pytest.mark.parametrize("greets", [False, True])
 async def test_a_handshake_that_does_not_come_to_its_end_has_a_deadline(greets: bool) -> None:
-    async with playing(timing=Timing(connect_timeout_s=0.2, close_timeout_s=0.1)) as case:
+    async with playing(timing=Timing(connect_timeout_s=0.2, close_timeout_s=0.1), provider="rehearsal") as case:
         peer = await case.peer()
         if greets:
             await peer.greet()
         lost = await case.heard.wait_for(LinkLost)
         assert (lost.code, lost.fatal) == ("timeout", False)
         assert f"no session.{'updated' if greets else 'created'}" in lost.reason
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_an_unknown_server_never_confirms_begins_without_and_says_so() -> None:
+    async with playing(timing=Timing(connect_timeout_s=0.4, close_timeout_s=0.1)) as case:
+        peer = await case.peer()
+        await peer.greet()
+        ready = await case.heard.wait_for(LinkReady)
+        assert ready.session.instructions == "Be kind"
+        assert "confirmation: the service does not say which settings it took" in case.service.status.missing
+        await peer.next()
+        case.service.send(UpdateSession(event_id="e1", instructions="Be brief"))
+        assert (await peer.next())["session"]["instructions"] == "Be brief"
+        updated = await case.heard.wait_for(SessionUpdated)
+        assert updated.session.instructions == "Be brief"
+
+
+@pytest.mark.asyncio
+async def test_what_a_server_lacks_is_not_sent_and_who_waits_for_it_is_told() -> None:
+    async with playing(server="speech-to-speech") as case:
+        peer = await case.ready()
+        case.service.send(ClearInput(event_id="e1"))
+        case.service.send(CommitInput(event_id="e2"))
+        case.service.send(CreateResponse(event_id="e3"))
+        assert (await peer.next())["event_id"] == "e3"
+        refused = await case.heard.wait_for(ServerError)
+        assert (refused.event_id, refused.code) == ("e2", "not_supported")
+        status = case.service.status
+        assert (status.provider, status.server, status.shape) == ("compatible", "speech-to-speech", "ga")
+        assert status.unsent_messages == 2
+        assert any(sentence.startswith("clear: ") for sentence in status.missing)
 
 
 # --- Not getting in --------------------------------------------------------------------------------------------------

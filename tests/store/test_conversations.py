@@ -11,9 +11,10 @@ import pytest_asyncio
 
 from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord
 from voicebotd.store.base import BaseRepository
-from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
+from voicebotd.store.conversations import SNIPPET_WORDS, ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
+from voicebotd.store.search import QueryError
 
 HELLO = ConversationRecord(
     conversation_id="c1", source="file", provider="openai", model="m", started_at=1.5, ended_at=9.5, end_reason="eof"
@@ -236,6 +237,100 @@ async def test_half_a_surrogate_pair_costs_one_character_not_the_sentence(
 async def test_a_key_of_the_wrong_length_is_our_bug(turns: TurnRepository) -> None:
     with pytest.raises(TypeError, match="not by 1 parts"):
         await turns.get_by_id("c1")
+
+
+async def said(turns: TurnRepository, *texts: str, conversation_id: str = "c1") -> None:
+    for number, text in enumerate(texts, 1):
+        turn = replace(QUESTION, conversation_id=conversation_id, item_id=f"i{number}", number=number)
+        await turns.save(replace(turn, generated_text=text))
+
+
+async def found(turns: TurnRepository, query: str) -> list[str]:
+    return [hit.turn.generated_text for hit in await turns.search(query)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ("cafe", ["CAFÉ, please"]),
+        ("Gruß", ["Grüß Gott"]),
+        ("grüss", []),
+        ("gott", ["Grüß Gott"]),
+        ("appoint*", ["an appointment on Friday", "no appointments"]),
+        ("appointment", ["an appointment on Friday"]),
+        ("friday appointment", ["an appointment on Friday"]),
+        ('"appointment on"', ["an appointment on Friday"]),
+        ('"on appointment"', []),
+        ("generated_text:friday OR 1", []),
+    ],
+)
+async def test_a_turn_is_found_by_its_words_whatever_their_accents_and_case(
+    conversations: ConversationRepository, turns: TurnRepository, query: str, texts: list[str]
+) -> None:
+    await conversations.create(HELLO)
+    await said(turns, "no appointments", "an appointment on Friday", "Grüß Gott", "CAFÉ, please")
+    assert await found(turns, query) == texts
+
+
+@pytest.mark.asyncio
+async def test_what_is_found_comes_latest_first_in_pages_and_shows_where_the_words_are(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    for name in ("c1", "c2"):
+        await conversations.create(replace(HELLO, conversation_id=name))
+        await said(turns, "a table for two", "a table", "a chair", conversation_id=name)
+    first = await turns.search("table", limit=3)
+    rest = await turns.search("table", limit=3, before=first[-1].place)
+    assert [(hit.turn.conversation_id, hit.turn.number) for hit in (*first, *rest)] == [
+        ("c2", 2), ("c2", 1), ("c1", 2), ("c1", 1)
+    ]  # fmt: skip
+    assert (first[1].snippet.text, first[1].snippet.marks) == ("a table for two", ((2, 7),))
+
+
+@pytest.mark.asyncio
+async def test_of_a_long_turn_the_piece_around_the_words_is_shown(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.create(HELLO)
+    await said(turns, "blah " * 100 + "needle" + " blah" * 100)
+    [hit] = await turns.search("needle")
+    [(begin, end)] = hit.snippet.marks
+    assert hit.snippet.text[begin:end] == "needle"
+    assert len(hit.snippet.text.split()) <= SNIPPET_WORDS
+    assert hit.snippet.text.startswith("…")
+    assert hit.snippet.text.endswith("…")
+
+
+@pytest.mark.asyncio
+async def test_a_turn_that_grows_is_found_by_all_of_its_words_once(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.create(HELLO)
+    for text in ("", "I hear", "I hear", "I hear you"):
+        await said(turns, text)
+    assert await found(turns, "hear") == ["I hear you"]
+    assert await found(turns, "you") == ["I hear you"]
+    await said(turns, "nothing")
+    assert await found(turns, "hear") == []
+
+
+@pytest.mark.asyncio
+async def test_deleting_a_conversation_takes_its_words_out_of_the_index(
+    conversations: ConversationRepository, turns: TurnRepository, database: Database
+) -> None:
+    await conversations.create(HELLO)
+    await said(turns, "secret")
+    await conversations.delete("c1")
+    assert await found(turns, "secret") == []
+    async with database.transaction() as transaction:  # the index agrees with the turns, or this raises
+        await transaction.execute_fetchall("INSERT INTO turn_words (turn_words, rank) VALUES ('integrity-check', 1)")
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_looked_for_is_refused(turns: TurnRepository) -> None:
+    with pytest.raises(QueryError):
+        await turns.search("?!")
 
 
 @pytest.mark.parametrize("repository", [ConversationRepository, TurnRepository, ToolCallRepository])

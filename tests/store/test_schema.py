@@ -121,6 +121,28 @@ async def test_every_released_version_reaches_the_newest(path: Path, older: int)
     assert rows(path, "SELECT sql FROM sqlite_master") == rows(fresh, "SELECT sql FROM sqlite_master")
 
 
+@pytest.mark.asyncio
+async def test_turns_of_an_older_version_keep_everything_and_can_be_searched(path: Path) -> None:
+    steps = load_migrations()
+    await bring(path, steps[:2])
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript(
+            """
+            INSERT INTO conversations VALUES (1, 'later', 's', 'p', 'm', 1, 2, 'e');
+            INSERT INTO conversations VALUES (0, 'first', 's', 'p', 'm', 1, 2, 'e');
+            INSERT INTO turns VALUES ('later', 'i1', 1, 'user', 'a needle', 'a needle', 1, 2, 1, 's', 'r', 3, 4);
+            INSERT INTO turns VALUES ('first', 'i2', 2, 'user', 'hay', 'hay', 1, 2, 0, 's', 'r', 3, 4);
+            INSERT INTO turns VALUES ('first', 'i1', 1, 'user', 'hay', 'hay', 1, 2, 0, 's', 'r', 3, 4);
+            """
+        )
+    await bring(path, steps)
+    found = rows(path, "SELECT * FROM turns WHERE turn_id IN (SELECT rowid FROM turn_words('needle'))")
+    assert found == [(3, "later", "i1", 1, "user", "a needle", "a needle", 1, 2, 1, "s", "r", 3.0, 4.0)]
+    assert rows(path, "SELECT conversation_id, item_id FROM turns ORDER BY turn_id") == [
+        ("first", "i1"), ("first", "i2"), ("later", "i1")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("names", [["0002_b.sql"], ["0001_a.sql", "0003_c.sql"], ["0001_a.sql", "0001_b.sql"]])
 def test_a_gap_or_a_double_in_the_numbers_is_our_bug(names: list[str]) -> None:
     with pytest.raises(ValueError, match="numbered 1, 2, 3"):

@@ -120,6 +120,20 @@ ANSWERS: dict[str, Any] = {
     ),
     "history.list": r.HistoryList(conversations=[ENTRY]),
     "history.get": r.HistoryConversation(conversation=ENTRY, turns=TURNS),
+    "history.search": r.HistoryFound(
+        hits=[
+            r.HistoryHit(
+                conversation_id="c1",
+                item_id="i1",
+                number=1,
+                role="user",
+                started_at=1000.0,
+                snippet="Have you a table\nfor two?",
+                marks=[[11, 16], [21, 24]],
+            )
+        ],
+        next=41,
+    ),
     "events.subscribe": r.Subscribed(topics=[], snapshot={"state": {"state": "listening"}}, seq=7),
     "log.level": r.LogLevelSet(level="debug"),
     "rpc.discover": {"openrpc": "1.2.6", "methods": [{"name": "status.get", "summary": "what the box does"}]},

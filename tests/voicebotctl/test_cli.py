@@ -81,6 +81,11 @@ TABLE = {
         [("history.get", {"conversation_id": "c1"})],
         "assistant: Yes, at ten.  [interrupted; heard: Yes,]",
     ),
+    "history search": (
+        ["history", "search", "table", "tw*", "--limit", "1", "--before", "50"],
+        [("history.search", {"query": "table tw*", "limit": 1, "before": 50})],
+        "c1  user: Have you a table for two?\nmore: --before 41",
+    ),
     "log-level": (["log-level", "debug"], [("log.level", {"level": "debug"})], "log level: debug"),
     "call": (["call", "audio.volume", "percent=50"], [("audio.volume", {"percent": 50})], '{"percent": 50}'),
     "discover": (["discover"], [("rpc.discover", {})], "status.get  what the box does"),

@@ -49,6 +49,8 @@ def _diagnoses(status: Mapping[str, Any]) -> Iterator[Check]:
         yield _echo(audio["echo"], status.get("barge_in") or {})
     yield _of_link(link, health.pop("link", None), status.get("conversation") is not None)
     yield _key(link)
+    if link.get("missing"):
+        yield _check("server", None, "; ".join(link["missing"]), "it works without; another server may have them")
     for name, part in health.items():
         yield _of_part(name, part, True, "")
 

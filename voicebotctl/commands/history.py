@@ -1,4 +1,4 @@
-"""history list, history show: past conversations."""
+"""history list, show, search: past conversations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
 from voicebotctl.parameters import Parameters, given
-from voicebotctl.render import Style, clean, duration, moment, table, transcript
+from voicebotctl.render import Style, clean, duration, moment, one_line, one_piece, table, transcript, usd
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -59,10 +59,51 @@ def _show(context: Context, args: Namespace) -> int:
 def _conversation(document: Mapping[str, Any], style: Style) -> str:
     entry = document["conversation"]
     title = f"conversation {clean(entry['conversation_id'])}, {moment(entry['started_at'])}"
-    return f"{style.paint(title, 'bold')}\n{transcript(document['turns'], style)}"
+    lines = [style.paint(title, "bold"), transcript(document["turns"], style)]
+    lines += [_call(call, style) for call in document["tool_calls"]]
+    if document["usd"]:
+        lines.append(style.paint(f"it cost {usd(document['usd'])}", "dim"))
+    return "\n".join(line for line in lines if line)
+
+
+def _call(call: Mapping[str, Any], style: Style) -> str:
+    asked = style.paint(f"{one_line(call['name'])}({one_line(call['arguments'])})", "magenta")
+    return f"{asked} {one_line(call['status'])} in {call['duration_ms']} ms: {one_line(call['output'])}"
+
+
+def _search_arguments(parser: ArgumentParser) -> None:
+    parameters = Parameters("history.search")
+    parameters.positional(parser, "query", nargs="+", metavar="WORD")
+    parameters.option(parser, "limit")
+    parameters.option(parser, "before")
+
+
+def _search(context: Context, args: Namespace) -> int:
+    params = {"query": " ".join(args.query), **given(args, "limit", "before")}
+    context.show(context.call("history.search", params), lambda found: _found(found, context.style))
+    return 0
+
+
+def _found(found: Mapping[str, Any], style: Style) -> str:
+    if not found["hits"]:
+        return "nobody said that"
+    lines = [_hit(hit, style) for hit in found["hits"]]
+    if found["next"] is not None:
+        lines.append(style.paint(f"more: --before {found['next']}", "dim"))
+    return "\n".join(lines)
+
+
+def _hit(hit: Mapping[str, Any], style: Style) -> str:
+    where = style.paint(f"{moment(hit['started_at'])}  {one_line(hit['conversation_id'])}", "dim")
+    text, painted, place = hit["snippet"], "", 0
+    for begin, end in hit["marks"]:
+        painted += one_piece(text[place:begin]) + style.paint(one_piece(text[begin:end]), "bold")
+        place = end
+    return f"{where}  {one_line(hit['role'])}: {painted}{one_piece(text[place:])}"
 
 
 COMMANDS: Commands = {
     "history list": Command(_list, method="history.list", arguments=_list_arguments),
     "history show": Command(_show, method="history.get", arguments=_show_arguments),
+    "history search": Command(_search, method="history.search", arguments=_search_arguments),
 }

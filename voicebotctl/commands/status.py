@@ -36,7 +36,7 @@ def screen(status: Mapping[str, Any], style: Style) -> str:
         lines.append(f"  {'turns':10}      {_turns(status)}")
     if status.get("barge_in"):
         lines.append(f"  {'barge-in':10}      {_barge_in(status['barge_in'])}")
-    return "\n".join([title, *lines, *_trouble(status, style)])
+    return "\n".join([title, *lines, *_missing(status, style), *_trouble(status, style)])
 
 
 def _yes(answer: bool, style: Style) -> str:
@@ -105,12 +105,26 @@ def _link(status: Mapping[str, Any]) -> str:
     link = status["link"]
     if status["state"] == "dozing":
         return "not while nobody speaks: a voice opens it again"
-    peer = f"{link['provider']} {link['model']}"
+    peer = f"{_server(link)} {link['model']}"
     if link["state"] == "ready":
         return f"{peer}, session {duration(link['session_age_s'])} old"
     why = f": {link['last_error']}" if link["last_error"] else ""
     retry = "" if link.get("retry_in_s") is None else f", next attempt in {duration(link['retry_in_s'])}"
     return f"{peer}, {link['state']}{why}{retry}"
+
+
+def _server(link: Mapping[str, Any]) -> str:
+    """Who answers; a server that is not OpenAI's own with its name and how it is spoken to."""
+    known = [str(link[name]) for name in ("server", "shape") if link.get(name)]
+    return (
+        f"{link['provider']} ({', '.join(known)})" if link["provider"] == "compatible" and known else link["provider"]
+    )
+
+
+def _missing(status: Mapping[str, Any], style: Style) -> Iterator[str]:
+    """Yield what the server lacks, and what follows from it."""
+    for sentence in status["link"].get("missing", ()):
+        yield f"  {style.paint('lacking', 'yellow')}    {one_line(sentence)}"
 
 
 def _costs(usage: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from voicebotd.config.credentials import redact
-from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, LATER_VALUES, Settings
+from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, Settings
 from voicebotd.config.section import Applies
 from voicebotd.errors import Problem
 
@@ -103,10 +103,7 @@ def check(name: str, value: object, source: str, *, is_text: bool = False) -> tu
     except ValidationError:
         # pydantic's own words describe branches of our annotations; the allowed range is what mends the value.
         pass
-    if value in LATER_VALUES.get(name, ()):
-        message = f"{show(value)} is {NOT_AVAILABLE}; allowed: {key.allowed}"
-    else:
-        message = f"{show(value)} is not allowed; allowed: {key.allowed}"
+    message = f"{show(value)} is not allowed; allowed: {key.allowed}"
     return None, Problem(key=name, message=message, source=source)
 
 

@@ -67,16 +67,26 @@ Instructions = Annotated[Text, BeforeValidator(file_mapping)]
 class Service(Section):
     """Who answers, and where."""
 
-    provider: Literal["openai", "compatible", "rehearsal"] = _key("openai", "restart")
-    """`openai`; `compatible` for another server of the same protocol at `base_url` (its key is optional);
-    `rehearsal` for the server that is built in: no key, no network."""
+    provider: Literal["openai", "azure", "compatible", "rehearsal"] = _key("openai", "restart")
+    """`openai`; `azure` for a deployment of it at your resource; `compatible` for another server of the same protocol
+    at `base_url`; `rehearsal` for the server that is built in: no key, no network."""
+    server: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")] = _key(
+        "auto", "reconnect", allowed="auto, or a server that the README lists under Providers"
+    )
+    """Whose server a `compatible` one is, so that it is spoken to in its own way and not asked for what it lacks:
+    generic, speech-to-speech, localai, speaches, grok, qwen. `auto` knows grok and qwen by their hosts and takes
+    others as generic."""
+    dialect: Literal["auto", "ga", "beta"] = _key("auto", "reconnect")
+    """How messages are written: `ga` or the older `beta` shape. `auto`: as the server is known to like it, else as its
+    first message shows."""
     base_url: str = _key(
         "wss://api.openai.com/v1/realtime",
         "reconnect",
         pattern=r"^wss?://[^/@?#\s]+(/[^@?#\s]*)?$",
         allowed="wss://HOST/PATH or ws://HOST/PATH without query",
     )
-    """Websocket address without query; the model is appended. `ws://` sends the key in clear: for this machine only."""
+    """Websocket address without query; the model (with azure: the deployment) is appended. `ws://` sends the key in
+    clear: for this machine only."""
     model: Text = _key("gpt-realtime-2.1", "reconnect")
     """The model's name as the provider spells it, for example gpt-realtime-2.1, gpt-realtime-2.1-mini."""
     connect_timeout_s: float = _key(10.0, "restart", ge=1, le=120, unit="s")
@@ -281,7 +291,6 @@ class Settings(Section):
 
 
 LATER_KEYS = (
-    "service.dialect",
     "service.rollover_after_min",
     "session.tools",
     "session.tool_choice",
@@ -296,7 +305,6 @@ LATER_KEYS = (
 """Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
 
 LATER_DEFAULTS: dict[str, Any] = {
-    "service.dialect": "auto",
     "session.tool_choice": "auto",
     "tools.directory": None,
     "tools.modules": [],
@@ -305,6 +313,3 @@ LATER_DEFAULTS: dict[str, Any] = {
     "budget.session_usd": None,
 }
 """Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""
-
-LATER_VALUES: dict[str, tuple[str, ...]] = {"service.provider": ("azure",)}
-"""Values of present keys of which the same is true."""

@@ -83,6 +83,7 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(code=1013, kind="talk.active", summary="not while the talk key is held", retryable=True),
         ErrorKind(code=1014, kind="file.unwritable", summary="the output file that came cannot be written"),
         ErrorKind(code=1015, kind="audio.busy", summary="the sound is in use for something else", retryable=True),
+        ErrorKind(code=1016, kind="link.unsupported", summary="the server in use has nothing of the kind"),
     )
 }
 
@@ -253,6 +254,14 @@ METHODS: dict[str, Method] = {
             result="HistoryConversation",
             scope="read",
             errors=("history.not_found", "history.unavailable"),
+        ),
+        Method(
+            name="history.search",
+            summary="find what was said, latest first",
+            params="HistorySearchParams",
+            result="HistoryFound",
+            scope="read",
+            errors=("history.unavailable",),
         ),
         Method(
             name="events.subscribe",

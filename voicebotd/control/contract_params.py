@@ -132,6 +132,15 @@ class HistoryGetParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySearchParams:
+    query: str = field(metadata=doc('words that must all occur; `appoint*` begins a word, `"new year"` is a phrase'))
+    limit: int = field(default=20, metadata=doc("at most so many, latest first", minimum=1, maximum=200))
+    before: int | None = field(
+        default=None, metadata=doc("go on behind this place: `next` of the answer before", minimum=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsParams:
     topics: list[Topic] | None = field(default=None, metadata=doc("which topics; default: all"))
 

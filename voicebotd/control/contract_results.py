@@ -173,6 +173,9 @@ class ToolCall:
     name: str = field(metadata=doc("function"))
     arguments: str = field(metadata=doc("its arguments, as JSON text"))
     output: str = field(metadata=doc("what the model was told"))
+    status: str = field(default="completed", metadata=doc("running, completed, failed, timed_out or cancelled"))
+    duration_ms: int = field(default=0, metadata=doc("how long it took", unit="ms"))
+    started_at: float | None = field(default=None, metadata=doc("when it began", unit="Unix s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,28 @@ class HistoryList:
 class HistoryConversation:
     conversation: HistoryEntry = field(metadata=doc("which conversation"))
     turns: list[Turn] = field(metadata=doc("what both sides said, in order"))
+    tool_calls: list[ToolCall] = field(default_factory=list, metadata=doc("what the model called, in order"))
+    usage: TokenUsage | None = field(default=None, metadata=doc("tokens, all responses together"))
+    usd: float = field(default=0.0, metadata=doc("estimated cost", unit="USD"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryHit:
+    conversation_id: str = field(metadata=doc("as history.get takes it"))
+    item_id: str = field(metadata=doc("the turn in the conversation"))
+    number: int = field(metadata=doc("which turn: 1, 2, 3 …"))
+    role: Literal["user", "assistant", "system"] = field(metadata=doc("who said it"))
+    started_at: float | None = field(metadata=doc("when it began", unit="Unix s"))
+    snippet: str = field(metadata=doc("the piece of the turn around the words"))
+    marks: list[list[int]] = field(
+        default_factory=list, metadata=doc("where in the snippet the words are: first character, one after the last")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFound:
+    hits: list[HistoryHit] = field(metadata=doc("latest first"))
+    next: int | None = field(default=None, metadata=doc("give it as `before` for more; None: there is no more"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,10 @@ class LinkStatus:
     last_error: str | None = field(metadata=doc("why the link was last lost"))
     retry_in_s: float | None = field(default=None, metadata=doc("until the next attempt", unit="s"))
     reconnects: int = field(default=0, metadata=doc("sessions opened after a loss"))
+    server: str = field(default="", metadata=doc("whose server it is, as service.server names them"))
+    shape: str = field(default="", metadata=doc("ga or beta: how messages are written; empty: not known yet"))
+    missing: list[str] = field(default_factory=list, metadata=doc("what this server lacks, and what follows"))
+    unsent: int = field(default=0, metadata=doc("messages not sent because this server lacks them"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

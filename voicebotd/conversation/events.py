@@ -63,11 +63,13 @@ class SessionView:
     turn_detection: TurnDetection | None
     voice: str = ""
     output: Modality = "audio"
+    transcription_model: str = ""
+    """Empty: the visitor is not transcribed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one response (`response.done.response.usage`); cached tokens are part of the input tokens."""
+    """What one response or one transcription used; cached tokens are part of the input tokens."""
 
     input_text: int = 0
     input_audio: int = 0
@@ -75,6 +77,8 @@ class Usage:
     cached_audio: int = 0
     output_text: int = 0
     output_audio: int = 0
+    audio_s: float = 0.0
+    """Transcribed audio, where that is what is paid for."""
 
     @property
     def total(self) -> int:
@@ -160,6 +164,7 @@ class UserTranscriptDelta(Event):
 class UserTranscriptDone(Event):
     item_id: str
     transcript: str
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

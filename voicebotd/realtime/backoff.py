@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from voicebotd.realtime.dialects import KEY_SOURCES
+from voicebotd.realtime.endpoint import KEY_SOURCES
 from voicebotd.realtime.fields import one_line
 
 FailureKind = Literal[

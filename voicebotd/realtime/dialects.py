@@ -1,132 +1,219 @@
-"""Where each provider is and how one gets in: a table, so that another provider is another entry.
+"""The servers of the Realtime protocol and how each differs: a table, so that another one is another entry.
 
-Owns URLs, authentication headers, and the rule that what a visitor says crosses no network in the clear. Decides
-nothing while a session runs and reads no key by itself. Pure.
+Owns every difference between them, as data: where they are, who is let in, how they like the session to be written,
+at what rate they hear, what they lack. How a message is put into such a shape is in `shapes.py` and `wire.py`. Pure.
+
+Where an entry says that a server lacks something, it is left out by its documentation or its source; a doubt is
+settled against it, because a message too many is an error at every interruption.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from voicebotd.errors import ConfigError, Problem, RealtimeError
+from voicebotd.conversation.events import SAMPLE_RATE_HZ
 
-KEY_SOURCES = "the systemd credential openai-api-key, the file named by OPENAI_API_KEY_FILE, or OPENAI_API_KEY"
+Shape = Literal["ga", "beta"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What is particular to one provider. All of these speak the GA shape."""
+    """What is particular to one family of servers."""
 
     name: str
+    provider: Literal["openai", "azure", "compatible", "rehearsal"]
+    """Under which `service.provider` it is found."""
+    address: str
+    """What `service.base_url` looks like, for people."""
     key: Literal["required", "optional", "never"]
     """`never`: the key is not even shown to it."""
+    key_header: Literal["Authorization", "api-key"] = "Authorization"
+    hosts: tuple[str, ...] = ()
+    """Domains where certainly nothing else answers."""
     loopback_only: bool = False
+    longest_session_s: float | None = 3600.0
+    """None: it sets no limit of its own."""
+    shape: Shape | None = "ga"
+    """None: as its `session.created` shows."""
+    opens_with: tuple[str, ...] = ("session.created",)
+    """Its first event is one of these."""
+    confirms: Literal["always", "perhaps"] = "always"
+    """Whether a session may begin although no `session.updated` came."""
+    input_rate_hz: int = SAMPLE_RATE_HZ
+    output_rate_hz: int = SAMPLE_RATE_HZ
+    beta_pcm: str | None = "pcm16"
+    """What the beta shape calls the audio format; None: it must not be named."""
+    at_the_top: tuple[tuple[str, ...], ...] = ()
+    """Settings of the GA session that stand at its top level here."""
+    nested_tools: bool = False
+    """Tools are written as chat completions write them, inside a `function`."""
+    own_names: bool = False
+    """Its voices and its transcription models are not OpenAI's, whose names it would refuse."""
+    lacks: frozenset[str] = frozenset()
+    """Names of `features.FEATURES`."""
 
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {
-        dialect.name: dialect
-        for dialect in (
-            Dialect(name="openai", key="required"),
-            Dialect(name="compatible", key="optional"),
-            Dialect(name="rehearsal", key="never", loopback_only=True),
-        )
-    }
+_VOICE = ("audio", "output", "voice")
+_TURN_DETECTION = ("audio", "input", "turn_detection")
+
+_TABLE = (
+    Dialect(
+        name="openai",
+        provider="openai",
+        address="wss://api.openai.com/v1/realtime",
+        key="required",
+        hosts=("api.openai.com",),
+    ),
+    Dialect(
+        name="azure",
+        provider="azure",
+        address="wss://RESOURCE.openai.azure.com/openai/v1/realtime",
+        key="required",
+        key_header="api-key",
+    ),
+    Dialect(
+        name="rehearsal",
+        provider="rehearsal",
+        address="ws://127.0.0.1:8765/v1/realtime",
+        key="never",
+        loopback_only=True,
+    ),
+    Dialect(
+        name="generic",
+        provider="compatible",
+        address="wss://HOST/v1/realtime",
+        key="optional",
+        shape=None,
+        confirms="perhaps",
+    ),
+    # Its detector goes on whatever it is told, so nobody else can end a turn; it takes a truncate and does nothing.
+    # An answer that is asked for before its transcription is through would not know the question.
+    Dialect(
+        name="speech-to-speech",
+        provider="compatible",
+        address="ws://127.0.0.1:8765/v1/realtime",
+        key="optional",
+        longest_session_s=None,
+        own_names=True,
+        lacks=frozenset(
+            {
+                "truncate",
+                "clear",
+                "commit",
+                "create_response",
+                "idle_timeout",
+                "prefix_padding",
+                "noise_reduction",
+                "speed",
+            }
+        ),
+    ),
+    Dialect(
+        name="localai",
+        provider="compatible",
+        address="ws://127.0.0.1:8080/v1/realtime",
+        key="optional",
+        longest_session_s=None,
+        confirms="perhaps",
+        own_names=True,
+        lacks=frozenset(
+            {
+                "create_response",
+                "idle_timeout",
+                "noise_reduction",
+                "speed",
+                "truncation",
+            }
+        ),
+    ),
+    # Naming an audio format or a padding is an error there; its truncate is not in its documentation.
+    Dialect(
+        name="speaches",
+        provider="compatible",
+        address="ws://127.0.0.1:8000/v1/realtime",
+        key="optional",
+        longest_session_s=None,
+        shape="beta",
+        beta_pcm=None,
+        own_names=True,
+        lacks=frozenset(
+            {
+                "truncate",
+                "create_response",
+                "interrupt_response",
+                "prefix_padding",
+                "noise_reduction",
+                "speed",
+            }
+        ),
+    ),
+    Dialect(
+        name="grok",
+        provider="compatible",
+        address="wss://api.x.ai/v1/realtime",
+        key="required",
+        hosts=("api.x.ai",),
+        opens_with=("conversation.created", "session.created"),
+        at_the_top=(_VOICE, _TURN_DETECTION),
+        own_names=True,
+        lacks=frozenset(
+            {
+                "truncate",
+                "delete",
+                "create_response",
+                "interrupt_response",
+                "noise_reduction",
+                "text_output",
+                "max_output_tokens",
+                "truncation",
+                "tool_choice",
+            }
+        ),
+    ),
+    # The padding is fixed. Written words are not in its list of client events, outputs of functions are.
+    Dialect(
+        name="qwen",
+        provider="compatible",
+        address="wss://dashscope-intl.aliyuncs.com/api-ws/v1/realtime",
+        key="required",
+        hosts=("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "maas.aliyuncs.com"),
+        longest_session_s=7200.0,
+        shape="beta",
+        input_rate_hz=16_000,
+        beta_pcm="pcm",
+        nested_tools=True,
+        own_names=True,
+        lacks=frozenset(
+            {
+                "truncate",
+                "delete",
+                "messages",
+                "create_response",
+                "interrupt_response",
+                "prefix_padding",
+                "noise_reduction",
+                "speed",
+                "max_output_tokens",
+                "tool_choice",
+            }
+        ),
+    ),
 )
 
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _TABLE})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One model of one provider, ready to be connected to."""
+SERVERS = tuple(dialect.name for dialect in _TABLE if dialect.provider == "compatible")
+"""What `service.server` may name, beside `auto`."""
 
-    dialect: Dialect
-    url: str
-    model: str
-    address: str
-    """Host and port, for messages to people."""
-
-    def headers(self, key: str | None) -> dict[str, str]:
-        """Return the headers that let us in. There is never an `OpenAI-Beta`: it is refused since 2026-05-12.
-
-        Raises RealtimeError, not retryable, for a key that is missing or that no HTTP header can carry. The key is
-        in no message.
-        """
-        if self.dialect.key == "never" or (not key and self.dialect.key == "optional"):
-            return {}
-        if not key:
-            raise RealtimeError(
-                "there is no API key", retryable=False, code="missing_api_key", hint=f"put one in {KEY_SOURCES}"
-            )
-        if not (key.isascii() and key.isprintable()) or " " in key:
-            raise RealtimeError(
-                "the API key has characters that no key has (a space, a line break, an accent)",
-                retryable=False,
-                code="unusable_api_key",
-                hint=f"look at {KEY_SOURCES}",
-            )
-        return {"Authorization": f"Bearer {key}"}
+PROVIDERS = tuple(dict.fromkeys(dialect.provider for dialect in _TABLE))
 
 
-def endpoint(provider: str, base_url: str, model: str) -> Endpoint:
-    """Return where to connect: `base_url` with `?model=`.
-
-    Raises ConfigError naming every reason why that is not possible.
-    """
-    dialect = DIALECTS.get(provider)
-    if dialect is None:
-        known = ", ".join(DIALECTS)
-        raise ConfigError([Problem(key="service.provider", message=f"{provider!r} is not one of {known}")])
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ConfigError([_wrong_url(f"is not a URL: {error}")]) from None
-    if problems := [_wrong_url(message, hint) for message, hint in _faults(dialect, parts, host)]:
-        raise ConfigError(problems)
-    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "model"]
-    return Endpoint(
-        dialect=dialect,
-        url=urlunsplit(parts._replace(query=urlencode([*query, ("model", model)]))),
-        model=model,
-        address=f"{f'[{host}]' if ':' in host else host}:{port or (443 if parts.scheme == 'wss' else 80)}",
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` is this machine, without asking a name server."""
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_loopback
-
-
-def _faults(dialect: Dialect, parts: SplitResult, host: str) -> list[tuple[str, str]]:
-    """Return (message, hint) for each thing wrong with the URL. It is not quoted: it could hold a password."""
-    if parts.scheme not in {"ws", "wss"}:
-        return [("must begin with wss:// (or, on this machine, ws://)", "")]
-    if not host:
-        return [("names no host", "")]
-    faults = []
-    if parts.scheme == "ws" and not is_loopback(host):
-        faults.append((f"is ws:// to {host}, which would send what visitors say in the clear", "use wss://"))
-    if dialect.loopback_only and not is_loopback(host):
-        faults.append((f"must be on this machine for the provider {dialect.name}, not {host}", "use 127.0.0.1"))
-    if parts.username is not None or parts.password is not None:
-        faults.append(("holds a user name or password", f"put the key in {KEY_SOURCES}"))
-    if parts.fragment:
-        faults.append(("has a fragment (#…)", "remove it"))
-    return faults
-
-
-def _wrong_url(message: str, hint: str = "") -> Problem:
-    return Problem(key="service.base_url", message=message, hint=hint)
+def recognised(host: str) -> Dialect | None:
+    """Return whose server certainly answers at `host`."""
+    for dialect in _TABLE:
+        if any(host == known or host.endswith(f".{known}") for known in dialect.hosts):
+            return dialect
+    return None

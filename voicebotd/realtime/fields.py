@@ -61,6 +61,13 @@ def as_whole(value: object) -> int | None:
     return None
 
 
+def as_amount(value: object) -> float | None:
+    """Return `value` as a number from 0 to `EXACT_INT`, or None if it is not one."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= EXACT_INT:
+        return float(value)
+    return None
+
+
 def nested(source: JsonObject, name: str) -> JsonObject:
     """Return the object called `name`."""
     value = source.get(name)

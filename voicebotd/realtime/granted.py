@@ -17,7 +17,7 @@ from voicebotd.conversation.events import (
     TurnDetectionType,
 )
 from voicebotd.realtime.fields import EXACT_INT, JsonObject, as_whole, one_line, optional_nested, text
-from voicebotd.realtime.session import SessionConfig, reasons, wire, wire_turn_detection
+from voicebotd.realtime.session import SessionConfig, reasons, wire, wire_transcription, wire_turn_detection
 
 _TYPES: dict[Any, TurnDetectionType] = {"server_vad": "server_vad", "semantic_vad": "semantic_vad"}
 _EAGERNESS: dict[Any, Eagerness] = {"auto": "auto", "low": "low", "medium": "medium", "high": "high"}
@@ -26,20 +26,26 @@ _SAME_NUMBER = 1e-3
 """Services that keep a threshold in 32 bits tell 0.85 as 0.8500000238."""
 
 
-def confirm(wanted: SessionConfig, told: JsonObject) -> tuple[SessionView, tuple[str, ...]]:
+def confirm(
+    wanted: SessionConfig, told: JsonObject, asked: JsonObject | None = None
+) -> tuple[SessionView, tuple[str, ...]]:
     """Return the session as the service has it, and a sentence for each thing that is not as wanted.
 
-    Where the service tells nothing, the view shows what was asked for, and the differences say so.
+    `asked`: what was really asked for, where that is less than everything. Where the service tells nothing, the view
+    shows what was asked for, and the differences say so.
     """
     audio = optional_nested(told, "audio")
+    heard = optional_nested(audio, "input")
+    transcription = heard.get("transcription", wire_transcription(wanted))
     modalities = told.get("output_modalities")
     view = SessionView(
         instructions=_told_text(told, "instructions", wanted.instructions),
-        turn_detection=_turn_detection(wanted.turn_detection, optional_nested(audio, "input")),
+        turn_detection=_turn_detection(wanted.turn_detection, heard),
         voice=_told_text(optional_nested(audio, "output"), "voice", wanted.voice),
         output="text" if modalities == ["text"] else "audio" if modalities == ["audio"] else wanted.output,
+        transcription_model=_told_text(transcription, "model", "") if isinstance(transcription, dict) else "",
     )
-    differences = list(_differences("", wire(wanted), told))
+    differences = list(_differences("", wire(wanted) if asked is None else asked, told))
     if wanted.reasoning_effort is not None and not reasons(wanted.model):
         differences.append(f"reasoning: not sent, because {wanted.model} does not reason")
     return view, tuple(differences)

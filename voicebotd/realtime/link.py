@@ -28,8 +28,8 @@ from voicebotd.conversation.events import (
     ServerError,
 )
 from voicebotd.realtime.backoff import Failure, ends_session
-from voicebotd.realtime.dialects import Endpoint
 from voicebotd.realtime.encode import Shown, to_json
+from voicebotd.realtime.endpoint import Endpoint
 from voicebotd.realtime.failures import (
     CONNECT_ERRORS,
     from_close,
@@ -41,7 +41,7 @@ from voicebotd.realtime.fields import JsonObject, without
 from voicebotd.realtime.outbox import Outbox
 from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, parse
 from voicebotd.realtime.session import SessionConfig
-from voicebotd.realtime.wire import Wire
+from voicebotd.realtime.wire import Unsent, Wire
 
 _MOST_FRAME_BYTES = 32 * 2**20
 """The service may send messages of many MiB, but not without end."""
@@ -75,6 +75,8 @@ class Timing:
     send_timeout_s: float = 10.0
     """A service that takes nothing for that long is lost. The pings cannot tell: they wait in the same buffer."""
     close_timeout_s: float = 1.0
+    patience_s: float = 3.0
+    """For the confirmation of a server that perhaps gives none; then the session begins without."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +87,8 @@ class Counters:
     unknown_events: int = 0
     dropped_audio_bytes: int = 0
     dropped_messages: int = 0
+    unsent_messages: int = 0
+    """What the server has no ear for."""
     sent_audio_bytes: int = 0
 
     @property
@@ -155,8 +159,9 @@ class Link:
         except CONNECT_ERRORS as exc:
             raise LinkDown(from_connecting(exc, self._endpoint.address)) from exc
         created = await self._told(self._socket, "created")
+        self._wire.opened(created)
         await self._transmit(self._socket, self._wire.opening(config))
-        return created, await self._told(self._socket, "updated")
+        return created, await self._confirmed(self._socket)
 
     async def serve(self) -> Failure:
         """Receive and send until the session is lost; return why it was."""
@@ -209,6 +214,23 @@ class Link:
         """How much audio waits to be sent."""
         return self._outbox.backlog_ms
 
+    @property
+    def wire(self) -> Wire:
+        """How this server is spoken to."""
+        return self._wire
+
+    async def _confirmed(self, ws: ClientConnection) -> JsonObject:
+        """Wait for `session.updated`, not for ever on a server that may never say it."""
+        if self._endpoint.dialect.confirms == "always":
+            return await self._told(ws, "updated")
+        try:
+            async with asyncio.timeout(min(self._timing.patience_s, self._timing.connect_timeout_s / 2)):
+                return await self._told(ws, "updated")
+        except TimeoutError:
+            self._wire.unconfirmed()
+            self._log.warning("the service does not confirm the session; going on without")
+            return {}
+
     async def _told(self, ws: ClientConnection, name: Literal["created", "updated"]) -> JsonObject:
         """Wait for `session.created` or `.updated`. An error meanwhile means that there will be no such session."""
         try:
@@ -240,8 +262,12 @@ class Link:
                 if isinstance(waiting, bytes):
                     await self._transmit(ws, self._wire.append_audio(waiting))
                     self._counters.sent_audio_bytes += len(waiting)
-                elif (message := self._wire.encode(waiting)) is not None:
+                elif isinstance(message := self._wire.encode(waiting), Unsent):
+                    self._leave_unsaid(waiting, message)
+                else:
                     await self._transmit(ws, message)
+                    if isinstance(waiting, UpdateSession) and "confirmation" in self._wire.lacks:
+                        self._on_decoded(SessionTold(name="updated", session={}))
 
     async def _receive(self, ws: ClientConnection) -> tuple[Decoded, ...]:
         try:
@@ -272,6 +298,12 @@ class Link:
         except TimeoutError as exc:
             stalled = Failure(kind="stalled", address=self._endpoint.address, detail="it takes no more data")
             raise LinkDown(stalled) from exc
+
+    def _leave_unsaid(self, effect: ToService | UpdateSession, unsent: Unsent) -> None:
+        self._counters.unsent_messages += 1
+        self._log.debug("not sent, this service lacks it", effect=type(effect).__name__, feature=unsent.feature)
+        if unsent.answer is not None:
+            self._on_decoded(unsent.answer)
 
     def _count_nonsense(self, kind: str) -> None:
         self._counters.unknown_events += 1

@@ -41,6 +41,7 @@ from voicebotd.conversation.events import (
 from voicebotd.realtime.fields import (
     BadField,
     JsonObject,
+    as_amount,
     as_whole,
     identifier,
     nested,
@@ -138,7 +139,11 @@ def _user_delta(message: JsonObject) -> Decoded:
 
 
 def _user_done(message: JsonObject) -> Decoded:
-    return UserTranscriptDone(item_id=identifier(message, "item_id"), transcript=text(message, "transcript"))
+    return UserTranscriptDone(
+        item_id=identifier(message, "item_id"),
+        transcript=text(message, "transcript"),
+        usage=_transcription_usage(optional_nested(message, "usage")),
+    )
 
 
 def _user_failed(message: JsonObject) -> Decoded:
@@ -271,19 +276,38 @@ def _response_done(message: JsonObject) -> Decoded:
 
 
 def _usage(response: JsonObject) -> Usage | None:
-    """Tokens by kind. A server that gives totals without details has them counted as text, the cheaper kind."""
+    """Tokens by kind. A server that gives totals without details has them counted as text, the cheaper kind.
+
+    Of cached tokens without details as many are text as there is text: the instructions come first, and a cache is a
+    beginning.
+    """
     usage = optional_nested(response, "usage")
     if not usage:
         return None
     incoming, outgoing = optional_nested(usage, "input_token_details"), optional_nested(usage, "output_token_details")
     cached = optional_nested(incoming, "cached_tokens_details")
+    input_text = _count(incoming, "text_tokens") if incoming else _count(usage, "input_tokens")
+    cached_text = _count(cached, "text_tokens") if cached else min(_count(incoming, "cached_tokens"), input_text)
     return Usage(
-        input_text=_count(incoming, "text_tokens") if incoming else _count(usage, "input_tokens"),
+        input_text=input_text,
         input_audio=_count(incoming, "audio_tokens"),
-        cached_text=_count(cached, "text_tokens") if cached else _count(incoming, "cached_tokens"),
-        cached_audio=_count(cached, "audio_tokens"),
+        cached_text=cached_text,
+        cached_audio=_count(cached, "audio_tokens") if cached else _count(incoming, "cached_tokens") - cached_text,
         output_text=_count(outgoing, "text_tokens") if outgoing else _count(usage, "output_tokens"),
         output_audio=_count(outgoing, "audio_tokens"),
+    )
+
+
+def _transcription_usage(usage: JsonObject) -> Usage | None:
+    """A transcription is paid by the token or by the second of audio; `type` only says what the fields show."""
+    if not usage:
+        return None
+    incoming = optional_nested(usage, "input_token_details")
+    return Usage(
+        input_text=_count(incoming, "text_tokens"),
+        input_audio=_count(incoming, "audio_tokens") if incoming else _count(usage, "input_tokens"),
+        output_text=_count(usage, "output_tokens"),
+        audio_s=as_amount(usage.get("seconds")) or 0.0,
     )
 
 

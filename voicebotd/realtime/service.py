@@ -30,14 +30,14 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.errors import VoicebotError
 from voicebotd.realtime.backoff import Backoff, Failure, Pace, Retry
-from voicebotd.realtime.dialects import Endpoint
+from voicebotd.realtime.endpoint import Endpoint
 from voicebotd.realtime.failures import from_key
 from voicebotd.realtime.fields import JsonObject, optional_text, without
-from voicebotd.realtime.granted import confirm
 from voicebotd.realtime.link import Counters, Link, LinkDown, Timing
 from voicebotd.realtime.protocol import SessionTold
 from voicebotd.realtime.session import SessionConfig, WantedSession
 from voicebotd.realtime.transport import SessionLink
+from voicebotd.realtime.wire import Wire
 from voicebotd.service import BaseService, Health
 
 LinkState = Literal["off", "connecting", "ready", "waiting", "refused"]
@@ -52,6 +52,13 @@ class LinkStatus:
 
     state: LinkState
     provider: str
+    server: str
+    """The family of servers, by its name in the table of dialects."""
+    shape: str
+    """ga or beta; "" until a server has shown it."""
+    lacks: frozenset[str]
+    missing: tuple[str, ...]
+    """What this server lacks, in words."""
     model: str
     session_id: str
     session_age_s: float | None
@@ -63,6 +70,7 @@ class LinkStatus:
     events_received: int
     unknown_events: int
     dropped_messages: int
+    unsent_messages: int
     dropped_audio_ms: int
     sent_audio_ms: int
     backlog_ms: int
@@ -153,11 +161,16 @@ class OpenAIService(BaseService):
 
     @property
     def status(self) -> LinkStatus:
+        wire = self._link.wire if self._link else Wire(self._endpoint.dialect)
         now_s, last, ready = time.monotonic(), self._last, self._state == "ready"
         waits = self._state in {"waiting", "refused"}
         return LinkStatus(
             state=self._state,
-            provider=self._endpoint.dialect.name,
+            provider=self._endpoint.dialect.provider,
+            server=self._endpoint.dialect.name,
+            shape=wire.shape if self._link else self._endpoint.dialect.shape or "",
+            lacks=wire.lacks,
+            missing=wire.missing(self._session.config),
             model=self._endpoint.model,
             session_id=self._session_id if ready else "",
             session_age_s=now_s - self._ready_at if ready else None,
@@ -169,6 +182,7 @@ class OpenAIService(BaseService):
             events_received=self._counters.events_received,
             unknown_events=self._counters.unknown_events,
             dropped_messages=self._counters.dropped_messages,
+            unsent_messages=self._counters.unsent_messages,
             dropped_audio_ms=self._counters.dropped_audio_ms,
             sent_audio_ms=self._counters.sent_audio_ms,
             backlog_ms=self.backlog_ms,
@@ -251,7 +265,7 @@ class OpenAIService(BaseService):
         self._session = WantedSession(session)
 
     def _new_link(self) -> SessionLink:
-        self._log.info("connecting", provider=self._endpoint.dialect.name, address=self._endpoint.address)
+        self._log.info("connecting", server=self._endpoint.dialect.name, address=self._endpoint.address)
         return Link(
             self._endpoint,
             timing=self._timing,
@@ -302,7 +316,8 @@ class OpenAIService(BaseService):
                 self._on_event(decoded)
 
     def _view(self, told: JsonObject) -> SessionView:
-        view, differences = confirm(self._session.granted, told)
+        assert self._link is not None, "a session is told by a link"
+        view, differences = self._link.wire.confirm(self._session.granted, told)
         for difference in differences:
             self._log.warning("the service did not apply a setting", difference=difference)
         return view

@@ -150,11 +150,6 @@ class WantedSession:
 def wire(config: SessionConfig) -> JsonObject:
     """Return the whole session in the GA shape, without the model, which is part of the URL."""
     pcm = {"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}
-    transcription = None
-    if config.transcription_model is not None:
-        transcription = {"model": config.transcription_model}
-        if config.transcription_language is not None:
-            transcription["language"] = config.transcription_language
     session: JsonObject = {
         "type": "realtime",
         "instructions": config.instructions,
@@ -170,7 +165,7 @@ def wire(config: SessionConfig) -> JsonObject:
             "input": {
                 "format": pcm,
                 "noise_reduction": None if config.noise_reduction is None else {"type": config.noise_reduction},
-                "transcription": transcription,
+                "transcription": wire_transcription(config),
                 "turn_detection": wire_turn_detection(config.turn_detection),
             },
             "output": {"format": pcm, "voice": config.voice, "speed": config.speed},
@@ -179,6 +174,14 @@ def wire(config: SessionConfig) -> JsonObject:
     if config.reasoning_effort is not None and reasons(config.model):
         session["reasoning"] = {"effort": config.reasoning_effort}
     return session
+
+
+def wire_transcription(config: SessionConfig) -> JsonObject | None:
+    """Return the transcription of the visitor as the service takes it; null for none."""
+    if config.transcription_model is None:
+        return None
+    language = {} if config.transcription_language is None else {"language": config.transcription_language}
+    return {"model": config.transcription_model, **language}
 
 
 def wire_turn_detection(wanted: TurnDetection) -> JsonObject | None:

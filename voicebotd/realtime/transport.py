@@ -14,6 +14,7 @@ from voicebotd.conversation.effects import (
 from voicebotd.realtime.backoff import Failure
 from voicebotd.realtime.fields import JsonObject
 from voicebotd.realtime.session import SessionConfig
+from voicebotd.realtime.wire import Wire
 
 
 class SessionLink(Protocol):
@@ -33,6 +34,10 @@ class SessionLink(Protocol):
 
     def send_audio(self, pcm: bytes) -> None:
         """Queue microphone audio (24 kHz, 16 bit, mono), without blocking."""
+
+    @property
+    def wire(self) -> Wire:
+        """How this server is spoken to, and what it lacks."""
 
     @property
     def backlog_ms(self) -> int:

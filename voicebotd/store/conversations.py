@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord
+from voicebotd.store.search import MARK_BEGIN, MARK_END, Snippet, match_expression, snippet_of
 from voicebotd.store.sql import SqlRepository
+
+SNIPPET_WORDS = 16
+LAST_PLACE = 2**63 - 1
 
 
 def _times(table: str) -> dict[str, str]:
@@ -21,6 +25,16 @@ def _times(table: str) -> dict[str, str]:
         "started_at": f"coalesce({table}.started_at, excluded.started_at)",
         "ended_at": f"coalesce(excluded.ended_at, {table}.ended_at)",
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTurn:
+    """One turn in which the words were found that were looked for."""
+
+    turn: TurnRecord
+    snippet: Snippet
+    place: int
+    """Where it stands among all turns, in the order of arrival: what was found is continued behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +76,32 @@ class TurnRepository(SqlRepository[TurnRecord]):
         """Return all turns of one conversation in the order in which they began."""
         return await self._select("WHERE conversation_id = :id ORDER BY number", {"id": conversation_id})
 
+    async def search(self, query: str, *, limit: int = 20, before: int | None = None) -> list[FoundTurn]:
+        """Return up to `limit` turns with every word of `query` (see `search.py`), the latest first.
+
+        By time and not by rank, because then a word that half of a million turns have costs no more than a rare one.
+        Raises `QueryError` for a query that cannot find anything.
+        """
+        rows = await self._database.fetch(
+            f"SELECT turns.*, snippet(turn_words, 0, :begin, :end, '…', {SNIPPET_WORDS}) AS snippet"  # noqa: S608
+            " FROM turn_words JOIN turns ON turns.turn_id = turn_words.rowid"
+            " WHERE turn_words MATCH :expression AND turn_words.rowid < :before"
+            " ORDER BY turn_words.rowid DESC LIMIT :limit",
+            {
+                "begin": MARK_BEGIN,
+                "end": MARK_END,
+                "expression": match_expression(query),
+                "before": LAST_PLACE if before is None else before,
+                "limit": limit,
+            },
+        )
+        return [
+            FoundTurn(turn=self._decode(row), snippet=snippet_of(row["snippet"]), place=row["turn_id"]) for row in rows
+        ]
+
     def _decode(self, row: sqlite3.Row) -> TurnRecord:
-        return TurnRecord(**{**dict(row), "interrupted": bool(row["interrupted"])})
+        fields = {name: row[name] for name in self.columns}
+        return TurnRecord(**{**fields, "interrupted": bool(row["interrupted"])})
 
 
 class ToolCallRepository(SqlRepository[ToolCallRecord]):

@@ -36,7 +36,7 @@ class SqlRepository(BaseRepository[R], Generic[R]):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        columns = [field.name for field in dataclasses.fields(self.record)]
+        self.columns = columns = [field.name for field in dataclasses.fields(self.record)]
         rest = [column for column in columns if column not in self.key]
         where = " AND ".join(f"{column} = :{column}" for column in self.key)
         values = ", ".join(f":{column}" for column in columns)

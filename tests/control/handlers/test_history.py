@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from voicebotd.control.handlers.box import Repositories
-from voicebotd.conversation.records import ConversationRecord, TurnRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord, UsageRecord
 from voicebotd.store.database import Database
 
 pytestmark = pytest.mark.asyncio
@@ -102,6 +102,68 @@ async def test_a_conversation_is_shown_with_what_was_said_and_what_was_heard(ope
     assert (turn["started_at"], turn["ended_at"]) == (1001.0, 1002.0)
 
 
+async def test_a_conversation_is_shown_with_what_was_called_and_what_it_used(open_historian):
+    async with open_historian(1) as (box, database):
+        kept = Repositories.of(database)
+        call = ToolCallRecord(
+            conversation_id="c1",
+            call_id="k",
+            name="book",
+            arguments='{"day": 1}',
+            output="booked",
+            status="completed",
+            duration_ms=20,
+            started_at=1001.5,
+        )
+        await kept.tool_calls.create(call)
+        for source_id in ("r1", "r2"):
+            used = UsageRecord(conversation_id="c1", source_id=source_id, input_audio=10, output_audio=3, usd=0.25)
+            await kept.usage.create(used)
+        shown = await box.call("history.get", conversation_id="c1")
+    assert shown["tool_calls"] == [
+        {
+            "call_id": "k",
+            "name": "book",
+            "arguments": '{"day": 1}',
+            "output": "booked",
+            "status": "completed",
+            "duration_ms": 20,
+            "started_at": 1001.5,
+        }
+    ]
+    assert (shown["usage"]["input_audio"], shown["usage"]["output_audio"], shown["usd"]) == (20, 6, 0.5)
+
+
+async def test_what_was_said_is_found_latest_first_page_by_page(open_historian):
+    async with open_historian(3) as (box, _):
+        first = await box.call("history.search", query="morn* good", limit=2)
+        rest = await box.call("history.search", query="morn* good", limit=2, before=first["next"])
+    assert [hit["conversation_id"] for hit in first["hits"] + rest["hits"]] == ["c3", "c2", "c1"]
+    assert rest["next"] is None
+    assert first["hits"][0] == {
+        "conversation_id": "c3",
+        "item_id": "i",
+        "number": 1,
+        "role": "assistant",
+        "started_at": 1001.0,
+        "snippet": "Good morning to you!",
+        "marks": [[0, 4], [5, 12]],
+    }
+
+
+async def test_what_nobody_said_is_not_found_which_is_no_error(open_historian):
+    async with open_historian(1) as (box, _):
+        assert await box.call("history.search", query="zebra") == {"hits": [], "next": None}
+
+
+async def test_a_query_without_a_word_is_refused_with_what_can_be_asked(open_historian, fakes):
+    async with open_historian(1) as (box, _):
+        with pytest.raises(fakes.RefusedError, match="query has no letter and no digit") as refused:
+            await box.call("history.search", query="?!")
+    assert (refused.value.code, refused.value.kind) == (-32602, "rpc.invalid_params")
+    assert "appoint*" in refused.value.hint
+
+
 async def test_without_an_id_the_latest_is_shown(open_historian):
     async with open_historian(2) as (box, _):
         assert (await box.call("history.get"))["conversation"]["conversation_id"] == "c2"
@@ -124,18 +186,26 @@ async def test_an_empty_history_has_nothing_to_list_and_nothing_to_show(open_his
     assert refused.value.kind == "history.not_found"
 
 
-@pytest.mark.parametrize("method", ["history.list", "history.get"])
-async def test_where_no_history_is_kept_it_says_how_to_keep_one(open_box, fakes, method):
+@pytest.mark.parametrize(
+    ("method", "params"), [("history.list", {}), ("history.get", {}), ("history.search", {"query": "x"})]
+)
+async def test_where_no_history_is_kept_it_says_how_to_keep_one(open_box, fakes, method, params):
     async with open_box(history=None) as box:
         with pytest.raises(fakes.RefusedError) as refused:
-            await box.call(method)
+            await box.call(method, **params)
     assert (refused.value.code, refused.value.kind) == (1010, "history.unavailable")
     assert "history.enabled" in refused.value.hint
     assert not refused.value.retryable
 
 
 @pytest.mark.parametrize(
-    ("method", "params"), [("history.list", {}), ("history.list", {"before": "c1"}), ("history.get", {})]
+    ("method", "params"),
+    [
+        ("history.list", {}),
+        ("history.list", {"before": "c1"}),
+        ("history.get", {}),
+        ("history.search", {"query": "x"}),
+    ],
 )
 async def test_a_database_that_cannot_be_read_is_worth_another_attempt(open_historian, fakes, method, params):
     async with open_historian(1) as (box, database):

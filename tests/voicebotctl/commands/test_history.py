@@ -1,3 +1,6 @@
+from voicebotctl.render import Style
+
+
 def test_the_latest_conversation_is_shown_unless_one_is_named(ctl, daemon):
     assert ctl("history", "show").out.startswith("conversation c1, ")
     assert daemon.sent() == [("history.get", {})]
@@ -26,3 +29,22 @@ def test_a_conversation_that_is_not_there_is_the_daemons_error(ctl, daemon):
         1,
         "voicebotctl: no conversation x\n",
     )
+
+
+def test_what_was_called_and_what_it_cost_stand_behind_what_was_said(ctl, daemon):
+    call = {"call_id": "k", "name": "book", "arguments": '{"day": 1}', "output": "booked\x1b", "status": "completed"}
+    daemon.answers["history.get"] |= {"tool_calls": [{**call, "duration_ms": 20, "started_at": 1.0}], "usd": 0.05}
+    assert ctl("history", "show").out.splitlines()[-2:] == [
+        'book({"day": 1}) completed in 20 ms: booked',
+        "it cost $0.0500",
+    ]
+
+
+def test_the_words_that_were_found_stand_out_on_a_terminal(ctl, daemon, monkeypatch):
+    monkeypatch.setattr("voicebotctl.render.Style.of", lambda *_: Style(colour=True))
+    assert "Have you a \x1b[1mtable\x1b[0m for \x1b[1mtwo\x1b[0m?" in ctl("history", "search", "table").out
+
+
+def test_what_nobody_said_is_told(ctl, daemon):
+    daemon.answers["history.search"] = {"hits": [], "next": None}
+    assert ctl("history", "search", "zebra").out == "nobody said that\n"

@@ -23,6 +23,7 @@ from voicebotd.control.contract_results import (
 )
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
+from voicebotd.control.jsonrpc import refusal
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation.states import State
 from voicebotd.errors import CommandRefusedError, RpcError
@@ -92,6 +93,12 @@ def _words(box: Box) -> dict[str, Handler]:
         return ResponseInterrupted(**await box.command(lambda number: cmd.InterruptResponse(request_id=number)))
 
     async def talk_begin(_params: NoParams, _caller: Caller) -> Talk:
+        if "commit" in box.link.status.lacks:
+            raise refusal(
+                "link.unsupported",
+                "the server in use ends every turn by itself, so there is no push to talk with it",
+                hint="voicebotctl status lists what this server lacks",
+            )
         await box.command(lambda number: cmd.TalkBegin(request_id=number))
         return Talk(talking=True)
 

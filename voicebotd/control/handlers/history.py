@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 from voicebotd.control.caller import Caller
-from voicebotd.control.contract_params import HistoryGetParams, HistoryListParams
-from voicebotd.control.contract_results import HistoryConversation, HistoryEntry, HistoryList
+from voicebotd.control.contract_params import HistoryGetParams, HistoryListParams, HistorySearchParams
+from voicebotd.control.contract_results import (
+    HistoryConversation,
+    HistoryEntry,
+    HistoryFound,
+    HistoryHit,
+    HistoryList,
+    TokenUsage,
+    ToolCall,
+)
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.jsonrpc import refusal
-from voicebotd.conversation.records import ConversationRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, UsageRecord
 from voicebotd.errors import RpcError
 from voicebotd.file_conversation import turn_result
-from voicebotd.store.conversations import ConversationRepository
+from voicebotd.store.conversations import ConversationRepository, FoundTurn
 from voicebotd.store.faults import StoreError
+from voicebotd.store.search import QueryError
+
+QUERY_HINT = 'words that must all occur; `appoint*` for the beginning of a word, `"new year"` for words in a row'
 
 
 def history_handlers(box: Box) -> dict[str, Handler]:
@@ -42,9 +56,20 @@ def history_handlers(box: Box) -> dict[str, Handler]:
         return HistoryConversation(
             conversation=_entry(stored.conversation, len(stored.turns)),
             turns=[turn_result(turn) for turn in stored.turns],
+            tool_calls=[_call(call) for call in stored.tool_calls],
+            usage=_tokens(used := await kept().usage.of_conversation(stored.conversation.conversation_id)),
+            usd=sum(each.usd for each in used),
         )
 
-    return {"history.list": list_, "history.get": get}
+    async def search(params: HistorySearchParams, _caller: Caller) -> HistoryFound:
+        try:
+            found = await kept().turns.search(params.query, limit=params.limit, before=params.before)
+        except QueryError as error:
+            raise refusal("rpc.invalid_params", f"query {error}", hint=QUERY_HINT) from error
+        more = found[-1].place if len(found) == params.limit else None
+        return HistoryFound(hits=[_hit(each) for each in found], next=more)
+
+    return {"history.list": list_, "history.get": get, "history.search": search}
 
 
 def _not_found(message: str) -> RpcError:
@@ -54,6 +79,35 @@ def _not_found(message: str) -> RpcError:
 async def _latest(conversations: ConversationRepository) -> str | None:
     newest = await conversations.get_all(limit=1)
     return newest[0].conversation_id if newest else None
+
+
+def _call(record: ToolCallRecord) -> ToolCall:
+    return ToolCall(
+        call_id=record.call_id,
+        name=record.name,
+        arguments=record.arguments,
+        output=record.output,
+        status=record.status,
+        duration_ms=record.duration_ms,
+        started_at=record.started_at,
+    )
+
+
+def _tokens(used: Sequence[UsageRecord]) -> TokenUsage:
+    return TokenUsage(**{kind.name: sum(getattr(each, kind.name) for each in used) for kind in fields(TokenUsage)})
+
+
+def _hit(found: FoundTurn) -> HistoryHit:
+    turn = found.turn
+    return HistoryHit(
+        conversation_id=turn.conversation_id,
+        item_id=turn.item_id,
+        number=turn.number,
+        role=turn.role,
+        started_at=turn.started_at,
+        snippet=found.snippet.text,
+        marks=[list(mark) for mark in found.snippet.marks],
+    )
 
 
 def _entry(record: ConversationRecord, turns: int) -> HistoryEntry:

@@ -90,6 +90,10 @@ def _link(box: Box) -> LinkStatus:
         last_error=link.last_error or None,
         retry_in_s=None if link.retry_in_s is None else round(link.retry_in_s, 1),
         reconnects=link.reconnects,
+        server=link.server,
+        shape=link.shape,
+        missing=list(link.missing),
+        unsent=link.unsent_messages,
     )
 
 
