@@ -11,12 +11,23 @@ from typing import Any
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.budget import NANO_USD, Cost
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.states import State
 
 PCM_100_MS = b"\x01\x00" * 2400
 PREFIX_MS, SILENCE_MS = 500, 1200
+
+
+CENT = NANO_USD // 100
+
+
+class CentPerToken:
+    """A model that costs a cent for every token; the model `unknown` has no price."""
+
+    def cost_of(self, model: str, used: ev.Usage) -> Cost:
+        return Cost(nano_usd=0 if model == "unknown" else used.total * CENT, complete=model != "unknown")
 
 
 class Box:
@@ -111,6 +122,14 @@ class Box:
 
     def done(self, response_id: str = "r1", **how: Any) -> list[fx.Effect]:
         return self.do(ev.ResponseDone(**{"response_id": response_id, "status": "completed", **how}))
+
+    def costs(self, cents: int, response_id: str = "r1", **how: Any) -> list[fx.Effect]:
+        """The reply is made, and cost this (with `tariff=CentPerToken()`)."""
+        return self.done(response_id, usage=ev.Usage(output_audio=cents), **how)
+
+    def plays_out(self, item_id: str = "a1", ms: int = 5000) -> list[fx.Effect]:
+        """A reply has been heard to its end."""
+        return self.heard(item_id, ms) + self.do(ev.PlayoutIdle())
 
     def heard(self, item_id: str = "a1", ms: int = 100) -> list[fx.Effect]:
         return self.do(ev.PlayoutProgressed(heard=part(item_id, ms)))

@@ -42,17 +42,21 @@ def test_a_day_begins_with_what_was_spent_of_it_already() -> None:
 
 def test_a_cap_is_reached_at_its_very_amount() -> None:
     box = budget(session=5)
+    box.begin_session()
     box.spend(5 * CENT - 1)
     assert box.reached is None
     box.spend(1)
     assert box.reached == Cap(name="session", cap_nano_usd=5 * CENT, spent_nano_usd=5 * CENT)
     assert box.reached.words == "the cap of one conversation of $0.05"
+    box.end_session()
+    assert (box.reached, box.caps, box.session_nano_usd) == (None, [], 5 * CENT), "nobody talks any more"
     box.begin_session()
     assert box.reached is None
 
 
 def test_the_days_cap_speaks_before_the_conversations() -> None:
     box = budget(daily=10, session=5)
+    box.begin_session()
     box.spend(20 * CENT)
     assert [cap.name for cap in box.caps] == ["session", "daily"], "the one that is nearest first"
     assert box.reached is not None
@@ -75,6 +79,7 @@ def test_a_warning_is_given_once_at_the_fraction_and_again_for_another_crossing(
 
 def test_a_cap_that_is_raised_warns_when_it_is_near_again() -> None:
     box = budget(session=1)
+    box.begin_session()
     box.spend(CENT)
     assert len(box.crossed()) == 1
     box.limits = Limits(session_nano_usd=10 * CENT)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talkbox import PCM_100_MS, Box, delta, only, shapes, states
+from talkbox import CENT, PCM_100_MS, Box, CentPerToken, delta, only, shapes, states
 
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.budget import Limits
 from voicebotd.conversation.core import IllegalEventError
 from voicebotd.conversation.states import State
 
@@ -51,11 +52,11 @@ def test_a_spoken_turn_goes_through_hearing_thinking_speaking_and_back() -> None
     assert box.state is State.SPEAKING
     usage = ev.Usage(input_audio=20, output_audio=30)
     told = box.do(ev.ResponseDone(response_id="r1", status="completed", usage=usage))
-    assert only(told, fx.Publish)[-1].data["tokens"] == 50
+    assert [told.data["tokens"] for told in only(told, fx.Publish) if told.topic == "usage"] == [50]
     box.heard("a1", 5000)
     box.do(ev.PlayoutIdle())
     assert states(box.log) == ["hearing", "thinking", "speaking", "listening"]
-    assert box.core.snapshot().tokens == 50
+    assert box.core.snapshot().spending.tokens == 50
     assert box.core.snapshot().turns == 2
 
 
@@ -477,3 +478,45 @@ def test_nothing_that_waited_for_the_end_of_a_noise_is_created_when_the_conversa
     box.done()
     assert only(box.do(cmd.StopConversation(request_id=3)), fx.CreateResponse) == []
     assert only(box.log, fx.CreateResponse) == []
+
+
+def test_a_day_whose_cap_is_reached_allows_no_conversation_and_the_next_day_does() -> None:
+    box = Box(limits=Limits(daily_nano_usd=5 * CENT), tariff=CentPerToken())
+    box.do(ev.DayBegan(spent_nano_usd=5 * CENT, until="2026-11-30 00:00 CET"))
+    (refusal,) = only(box.start(), fx.Refuse)
+    assert (refusal.request_id, refusal.kind, box.state) == (1, "budget.exhausted", State.OFF)
+    assert "2026-11-30 00:00 CET" in refusal.hint
+    box.do(ev.DayBegan(spent_nano_usd=0, until="2026-12-01 00:00 CET"))
+    box.start()
+    assert box.state is State.CONNECTING
+
+
+def test_a_conversation_whose_cap_is_reached_hears_and_is_asked_nothing_more() -> None:
+    box = Box(limits=Limits(session_nano_usd=5 * CENT), tariff=CentPerToken()).live()
+    box.reply()
+    box.do(cmd.RequestResponse(request_id=4))
+    spent = box.costs(5)
+    assert only(spent, fx.OpenMicrophone) == [fx.OpenMicrophone(open=False)]
+    assert [refusal.request_id for refusal in only(spent, fx.Refuse)] == [4]
+    assert box.do(started("u2")) == []
+    commands = (
+        cmd.TalkBegin(request_id=5),
+        cmd.RequestResponse(request_id=5),
+        cmd.SendMessage(request_id=5, text="hello"),
+    )
+    for command in commands:
+        assert [refusal.kind for refusal in only(box.do(command), fx.Refuse)] == ["budget.exhausted"]
+    box.plays_out()
+    assert box.state is State.THINKING, "one goodbye is being made"
+    over = box.wait(121_000)
+    assert box.state is State.OFF
+    assert only(over, fx.Record)[-1].record.end_reason.startswith("budget: ")
+
+
+def test_the_summary_of_a_conversation_says_what_it_cost() -> None:
+    box = Box(tariff=CentPerToken()).live()
+    box.reply()
+    box.costs(3)
+    (reply,) = only(box.do(cmd.StopConversation(request_id=2)), fx.Reply)
+    assert reply.result["usd"] == 0.03
+    assert only(box.log, fx.Record)[-1].record.end_reason == "requested"

@@ -157,3 +157,22 @@ def test_turn_detection_cannot_be_changed_during_push_to_talk(talking: bool, kin
     mode = cmd.SetBargeIn(request_id=2, changes={"duck_db": -6.0})
     assert isinstance(room.desk.set_barge_in(mode, ready=False)[-1], kind)
     assert one(room.desk.set_turn_detection(command, ready=False), kind).request_id == 2
+
+
+def test_the_key_is_taken_away_and_what_was_said_into_it_is_dropped() -> None:
+    room = Room()
+    assert room.desk.take_key(room.dialogue) == [], "nobody speaks"
+    room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 0.0)
+    taken = room.desk.take_key(room.dialogue)
+    assert kinds(taken) == ["ClearInput", "UpdateSession"]
+    assert one(taken, fx.Publish).data == {"event": "talk_ended", "committed": False}
+    assert not room.desk.talking
+    (refusal,) = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 1.0)
+    assert isinstance(refusal, fx.Refuse)
+
+
+def test_a_visitor_who_is_not_heard_to_the_end_says_nothing() -> None:
+    room = Room()
+    room.dialogue.visitor_speaks = True
+    assert kinds(room.desk.take_key(room.dialogue)) == ["ClearInput"]
+    assert not room.dialogue.visitor_speaks

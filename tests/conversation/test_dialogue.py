@@ -329,3 +329,19 @@ def test_a_lost_session_lets_the_reply_be_heard_to_the_end_of_what_came() -> Non
     talk.heard(100, "a2")
     assert len(only(talk.handle(ev.PlayoutIdle()), fx.Record)) == 2
     assert talk.dialogue.lost("link.unavailable", "gone") == []
+
+
+def test_it_is_at_rest_when_nothing_sounds_is_made_or_follows() -> None:
+    talk = Talk()
+    assert talk.dialogue.at_rest
+    talk.created()
+    assert not talk.dialogue.at_rest
+    talk.item()
+    talk.delta()
+    talk.done()
+    assert not talk.dialogue.at_rest, "it is not heard yet"
+    talk.heard(100)
+    talk.handle(ev.PlayoutIdle())
+    assert talk.dialogue.at_rest
+    talk.dialogue.owes_outputs = True
+    assert not talk.dialogue.at_rest

@@ -14,7 +14,7 @@ from voicebotd.conversation.events import (
     ResponseDone,
     ServerError,
 )
-from voicebotd.conversation.responses import ACTIVE_ALREADY, NOTHING_TO_CANCEL, TAG, Request, Responses
+from voicebotd.conversation.responses import ACTIVE_ALREADY, NOTHING_TO_CANCEL, TAG, Closed, Request, Responses
 
 
 def created(response_id: str, tag: str | None = None) -> ResponseCreated:
@@ -334,3 +334,32 @@ def test_the_key_s_hold_is_known() -> None:
     responses = Responses()
     responses.hold(by_key=True)
     assert responses.key_is_held
+
+
+CLOSED = Closed(kind="budget.exhausted", message="spent", hint="wait")
+
+
+def test_once_it_is_closed_who_waits_is_refused_and_only_the_last_response_is_created() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    responses.submit(Request(event_id="e2", reply_to=5))
+    responses.submit(Request(event_id="e3"))
+    refused = [Refuse(request_id=5, kind="budget.exhausted", message="spent", hint="wait")]
+    assert responses.close(CLOSED) == refused
+    assert responses.submit(Request(event_id="last", last_tokens=90)) == []
+    (last,) = responses.done(done("r1"), "")
+    assert isinstance(last, CreateResponse)
+    assert (last.event_id, last.calls_functions, last.max_output_tokens) == ("last", False, 90)
+
+
+def test_whatever_is_submitted_after_it_was_closed_is_turned_away_until_it_is_open_again() -> None:
+    responses = Responses()
+    assert responses.close(CLOSED) == []
+    assert responses.submit(Request(event_id="e1")) == []
+    assert not responses.waiting
+    assert len(responses.submit(Request(event_id="e2", reply_to=6))) == 1
+    responses.reopen()
+    (create,) = responses.submit(Request(event_id="e3"))
+    assert isinstance(create, CreateResponse)
+    assert (create.calls_functions, create.max_output_tokens) == (True, None)

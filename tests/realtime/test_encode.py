@@ -109,6 +109,11 @@ def test_a_response_carries_its_instructions_its_modality_and_its_metadata() -> 
     }
 
 
+def test_a_response_that_is_to_be_short_calls_nothing() -> None:
+    message = encode(CreateResponse(event_id="e", calls_functions=False, max_output_tokens=500))
+    assert message["response"] == {"tool_choice": "none", "max_output_tokens": 500}
+
+
 def test_a_cancel_names_a_response_only_if_it_knows_one() -> None:
     assert "response_id" not in encode(CancelResponse(event_id="e"))
     assert encode(CancelResponse(event_id="e", response_id="r"))["response_id"] == "r"

@@ -6,7 +6,7 @@ readers want real types.
 
 from dataclasses import dataclass, field
 
-from voicebotd.control.contract_types import BargeInMode, Eagerness, TurnDetectionType, doc
+from voicebotd.control.contract_types import BargeInMode, CapName, Eagerness, TurnDetectionType, doc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +90,19 @@ class BargeInSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageStatus:
-    today_usd: float | None = field(metadata=doc("estimated cost since midnight UTC", unit="USD"))
-    session_usd: float | None = field(metadata=doc("estimated cost of this conversation", unit="USD"))
+    today_usd: float | None = field(metadata=doc("estimated cost of the box since midnight, local time", unit="USD"))
+    session_usd: float | None = field(metadata=doc("estimated cost of this conversation, or the last", unit="USD"))
     tokens: int = field(metadata=doc("tokens of this conversation"))
+    cap: CapName | None = field(
+        default=None, metadata=doc("the cap that is nearest to being reached; None: there is none")
+    )
+    cap_usd: float | None = field(default=None, metadata=doc("its amount", unit="USD"))
+    fraction: float | None = field(default=None, metadata=doc("how much of it is spent; 1: all"))
+    exhausted: bool = field(default=False, metadata=doc("a cap is reached: nothing more is paid for"))
+    unpriced: list[str] = field(
+        default_factory=list, metadata=doc("models that were used and cost nothing here, as no price is known")
+    )
+    hint: str = field(default="", metadata=doc("what to do about it"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

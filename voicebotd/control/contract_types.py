@@ -20,6 +20,7 @@ Eagerness = Literal["auto", "low", "medium", "high"]
 Modality = Literal["audio", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Pace = Literal["real_time", "fast"]
+CapName = Literal["daily", "session"]
 
 
 def doc(

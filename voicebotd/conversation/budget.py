@@ -82,14 +82,15 @@ class Budget:
         self.session_nano_usd = 0
         self.until = ""
         """When the day is over, in words; empty while nobody said what day it is."""
+        self._session_is_open = False
         self._warned: set[CapName] = set()
 
     @property
     def caps(self) -> list[Cap]:
-        """The caps that there are, the one that is nearest first."""
+        """The caps that count now, the one that is nearest first. Where nobody talks, only today's does."""
         amounts: tuple[tuple[CapName, int | None, int], ...] = (
             ("daily", self.limits.daily_nano_usd, self.today_nano_usd),
-            ("session", self.limits.session_nano_usd, self.session_nano_usd),
+            ("session", self.limits.session_nano_usd if self._session_is_open else None, self.session_nano_usd),
         )
         caps = [
             Cap(name=name, cap_nano_usd=cap, spent_nano_usd=spent) for name, cap, spent in amounts if cap is not None
@@ -111,7 +112,11 @@ class Budget:
         self.today_nano_usd += nano_usd
 
     def begin_session(self) -> None:
-        self.session_nano_usd = 0
+        self.session_nano_usd, self._session_is_open = 0, True
+
+    def end_session(self) -> None:
+        """What it cost stays known until the next begins."""
+        self._session_is_open = False
 
     def begin_day(self, *, spent_nano_usd: int, until: str) -> None:
         """Another day, or the first of which it is told, of which `spent_nano_usd` is spent already."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from voicebotd.conversation.budget import Limits, Tariff
 from voicebotd.conversation.events import Event, Modality, Speaker
 
 
@@ -71,6 +72,14 @@ class SetBargeIn(Command):
     """`changes` maps field names of `BargeIn` to validated values."""
 
     changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBudget(Command):
+    """Other caps and prices."""
+
+    limits: Limits
+    tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

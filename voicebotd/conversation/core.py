@@ -17,6 +17,7 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation import news
 from voicebotd.conversation.desk import Desk
 from voicebotd.conversation.dialogue import Dialogue
+from voicebotd.conversation.farewell import Farewell
 from voicebotd.conversation.floor import SOON_S, TIMERS, Floor
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.listening import Listening
@@ -24,6 +25,7 @@ from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
 from voicebotd.conversation.snapshot import Snapshot
+from voicebotd.conversation.spending import Spending
 from voicebotd.conversation.standing import Standing
 from voicebotd.conversation.states import DOZED, TABLE, Handled, Late, Refused, State
 from voicebotd.conversation.timers import Timers
@@ -35,6 +37,10 @@ QUIET = "quiet"
 TALK = "talk"
 SIGNS = "signs"
 IDLE = "idle"
+FAREWELL = "farewell"
+
+UNHEARD = (ev.SpeechStarted, ev.SpeechStopped, ev.LocalTurnStarted, ev.LocalTurnStopped)
+"""What is still on its way from a microphone that was closed because the money is spent."""
 
 BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
@@ -61,7 +67,7 @@ class Conversation:
         self._opening: cmd.StartConversation | None = None
         self._ready = False
         self._started_at_s = self._now_s = self._sign_at_s = self._stirred_at_s = 0.0
-        self._tokens = 0
+        self._spending = Spending(policy.limits, policy.tariff)
         self._trouble = ""
         self._input_ended = False
         self._timers = Timers()
@@ -73,6 +79,7 @@ class Conversation:
         longest_s = self._policy.longest_speech_s
         self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)
         self._visitor = Visitor(self._ids, self._standing, dialogue, self._floor)
+        self._farewell = Farewell(self._ids, self._standing, self._desk, dialogue, self._floor)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -86,7 +93,7 @@ class Conversation:
             confirmed=self._standing.effective_turn_detection if self._standing.confirmed else None,
             barge_in=asdict(self._standing.barge_in),
             talking=self._desk.talking,
-            tokens=self._tokens,
+            spending=self._spending.view(),
             trouble=self._trouble,
         )
 
@@ -105,7 +112,7 @@ class Conversation:
             assert isinstance(event, cmd.Command)
             return [news.refused(event, cell)]
         self._now_s = now_s
-        return self._dispatch(event) + self._settle(cell)
+        return [*self._count(event), *self._dispatch(event), *self._take_leave(), *self._settle(cell)]
 
     def _dispatch(self, event: ev.Event) -> list[fx.Effect]:
         kind = type(event)
@@ -116,6 +123,8 @@ class Conversation:
         if not self._ready and self._listening.stir(event, self._now_s):
             refused = [news.refused(event, DOZED)] if isinstance(event, cmd.Command) else []
             return [*refused, fx.OpenLink()]
+        if self._farewell.on and kind in UNHEARD:
+            return []
         if kind in Dialogue.HANDLES:
             return self._dialogue.handle(event)
         if kind in Visitor.HANDLES:
@@ -125,6 +134,9 @@ class Conversation:
     # The life of a conversation.
 
     def _start(self, event: cmd.StartConversation) -> list[fx.Effect]:
+        if (refusal := self._spending.refusal(event.request_id)) is not None:
+            return [refusal]
+        self._spending.begin()
         self._record = ConversationRecord(
             conversation_id=event.conversation_id,
             provider=self._policy.provider,
@@ -132,7 +144,7 @@ class Conversation:
         )
         hurried = self._policy.hold_input == "while_answering"
         self._converse(Dialogue(event.conversation_id, self._ids, whole_pieces=hurried))
-        self._opening, self._started_at_s, self._tokens = event, self._now_s, 0
+        self._opening, self._started_at_s = event, self._now_s
         self._standing.for_this_conversation = event.instructions or ""
         update = fx.UpdateSession(
             event_id=self._ids.event(),
@@ -145,8 +157,8 @@ class Conversation:
     def _stop(self, event: cmd.StopConversation) -> list[fx.Effect]:
         seconds = round(self._now_s - self._started_at_s, 1)
         turns = self._dialogue.turns.count
-        reply = fx.Reply(request_id=event.request_id, result={"turns": turns, "seconds": seconds, "usd": None})
-        return [*self._end(event.reason), reply]
+        result = {"turns": turns, "seconds": seconds, "usd": self._spending.session_usd}
+        return [*self._end(event.reason), fx.Reply(request_id=event.request_id, result=result)]
 
     def _end(self, reason: str) -> list[fx.Effect]:
         assert self._record is not None
@@ -161,6 +173,8 @@ class Conversation:
         self._record = None
         self._input_ended = False
         self._listening.end()
+        self._spending.end()
+        self._farewell.end()
         self._standing.for_this_conversation = ""
         return effects
 
@@ -228,9 +242,6 @@ class Conversation:
             self._trouble = f"the latest answer failed: {event.error_message or event.error_code or event.reason}"
         elif event.status == "completed":
             self._trouble = ""
-        if event.usage is not None:
-            self._tokens += event.usage.total
-            effects.append(news.usage(event.response_id, event.usage, self._tokens))
         return effects
 
     def _input_end(self, _: ev.AudioInputEnded) -> list[fx.Effect]:
@@ -243,15 +254,15 @@ class Conversation:
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
         if event.name in TIMERS:
             return self._floor.fired(event.name, self._now_s)
-        if event.name in (ANSWER, QUIET, TALK, SIGNS, IDLE):
+        if event.name in (ANSWER, QUIET, TALK, SIGNS, IDLE, FAREWELL):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
     def _own_timer(self, name: str) -> list[fx.Effect]:
         if not self._timers.fired(name):
             return []
-        if name == QUIET:
-            return self._end("the input ended")
+        if name in (QUIET, FAREWELL):
+            return self._end("the input ended" if name == QUIET else f"budget: {self._farewell.why}")
         if name == TALK:
             return self._desk.let_go(self._dialogue, self._now_s)
         if name == IDLE:
@@ -261,6 +272,25 @@ class Conversation:
             return []  # something came meanwhile: the timer is set anew
         self._trouble = news.ANSWER_IS_MISSING
         return [news.no_answer(), *(self._dialogue.give_up() if name == SIGNS else self._dialogue.responses.give_up())]
+
+    # What it costs.
+
+    def _count(self, event: ev.Event) -> list[fx.Effect]:
+        """Count what was used, before anything follows from the event: what there is no money for is not begun."""
+        if self._record is None:
+            return []
+        transcriber = self._standing.confirmed.transcription_model if self._standing.confirmed else ""
+        conversation_id, model = self._record.conversation_id, self._record.model
+        counted = self._spending.count(event, conversation_id=conversation_id, model=model, transcriber=transcriber)
+        return [*counted, *self._farewell.begin(self._spending.closed)]
+
+    def _take_leave(self) -> list[fx.Effect]:
+        """Tell of caps, and once one is reached let the conversation come to its end."""
+        effects = self._spending.news()
+        if self._record is not None:
+            effects += self._farewell.proceed(self._spending.closed, ready=self._ready)
+            effects += self._end(f"budget: {self._farewell.why}") if self._farewell.over else []
+        return effects
 
     # After every event.
 
@@ -286,7 +316,11 @@ class Conversation:
             data = {"state": str(self.state), "before": str(before), "conversation_id": conversation_id}
             effects.append(fx.Publish(topic="state", data=data))
         heard = self._listening.keep(
-            self.state, self._floor, ready=self._ready, talking=self._desk.talking, now_s=self._now_s
+            self.state,
+            self._floor,
+            ready=self._ready and not self._farewell.on,
+            talking=self._desk.talking,
+            now_s=self._now_s,
         )
         return effects + heard + self._keep_timers()
 
@@ -304,6 +338,7 @@ class Conversation:
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
             *self._timers.keep(IDLE, wanted=idle, delay_s=idle_s),
+            *self._timers.keep(FAREWELL, wanted=self._farewell.on, delay_s=self._policy.farewell_within_s),
             *self._floor.keep_timers(self._now_s),
         ]
 
@@ -313,9 +348,16 @@ class Conversation:
         return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
 
     def _send_message(self, event: cmd.SendMessage) -> list[fx.Effect]:
-        return self._desk.send_message(event, self._dialogue)
+        refusal = self._spending.refusal(event.request_id) if event.respond else None
+        return self._desk.send_message(event, self._dialogue) if refusal is None else [refusal]
+
+    def _request_response(self, event: cmd.RequestResponse) -> list[fx.Effect]:
+        refusal = self._spending.refusal(event.request_id)
+        return self._desk.request_response(event, self._dialogue) if refusal is None else [refusal]
 
     def _talk_begin(self, event: cmd.TalkBegin) -> list[fx.Effect]:
+        if (refusal := self._spending.refusal(event.request_id)) is not None:
+            return [refusal]
         again = self._floor.hear_again()  # before the service's detection is switched off
         return [*again, *self._desk.talk_begin(event, self._dialogue, self._now_s), *self._floor.lost()]
 
@@ -323,6 +365,8 @@ class Conversation:
         ev.LinkReady: _link_ready,
         ev.LinkLost: _link_lost,
         ev.SessionUpdated: _session_updated,
+        ev.DayBegan: lambda self, event: self._spending.day_began(event),
+        ev.SpentElsewhere: lambda self, event: self._spending.spent_elsewhere(event),
         ev.ItemAdded: lambda self, event: [*self._desk.delivered(event), *self._visitor.item_added(event.item_id)],
         ev.ItemTruncated: lambda _self, _event: [],
         ev.ItemDeleted: lambda _self, _event: [],
@@ -336,11 +380,12 @@ class Conversation:
         cmd.StartConversation: _start,
         cmd.StopConversation: _stop,
         cmd.SendMessage: _send_message,
-        cmd.RequestResponse: lambda self, event: self._desk.request_response(event, self._dialogue),
+        cmd.RequestResponse: _request_response,
         cmd.InterruptResponse: lambda self, event: [
             *self._desk.interrupt(event, self._dialogue),
             *self._floor.stopped(),
         ],
+        cmd.SetBudget: lambda self, event: self._spending.set(event),
         cmd.SetInstructions: _set_instructions,
         cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
         cmd.SetBargeIn: lambda self, event: self._desk.set_barge_in(event, ready=self._ready),

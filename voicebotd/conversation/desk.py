@@ -120,6 +120,17 @@ class Desk:
             reply,
         ]
 
+    def take_key(self, dialogue: Dialogue) -> list[fx.Effect]:
+        """Nobody is heard any more: what is being said, into the button too, is dropped."""
+        if not (self.talking or dialogue.visitor_speaks):
+            return []
+        effects: list[fx.Effect] = [fx.ClearInput(event_id=self._ids.event())]
+        if self.talking:
+            self._talking_since_s = None
+            effects += self._standing.talk(self._ids.event(), talking=False)
+            effects.append(fx.Publish(topic="turn", data={"event": "talk_ended", "committed": False}))
+        return [*effects, *dialogue.end_of_speech(service_answers=False)]
+
     def talk_end(self, command: cmd.TalkEnd, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
         """The button is up: commit what was said and have it answered."""
         if self._talking_since_s is None:

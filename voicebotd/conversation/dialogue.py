@@ -51,6 +51,11 @@ class Dialogue:
         return self.responses.busy or self.responses.waiting or self.ledger.unfinished
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing sounds, is being made, or is still to follow by itself."""
+        return not (self.thinking or self.sounding or self.owes_outputs)
+
+    @property
     def in_play(self) -> bool:
         """Whether there is a reply that one could talk over: it sounds, or is still to sound."""
         return self.ledger.unfinished or self.responses.wanted or self.owes_outputs

@@ -65,6 +65,9 @@ class CreateResponse(ToService):
 
     instructions: str | None = None
     output: Modality | None = None
+    calls_functions: bool = True
+    max_output_tokens: int | None = None
+    """None: as the session has it."""
     metadata: dict[str, str] = field(default_factory=dict)
 
 

@@ -127,6 +127,25 @@ class SessionUpdated(Event):
     session: SessionView
 
 
+# What the accounts say.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayBegan(Event):
+    """It is another day, or the box has just begun. `spent_nano_usd`: of that day, by the box, already."""
+
+    spent_nano_usd: int
+    until: str
+    """When the day is over, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpentElsewhere(Event):
+    """Another conversation of the box cost this."""
+
+    nano_usd: int
+
+
 # What the service hears.
 
 

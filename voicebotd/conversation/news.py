@@ -1,11 +1,8 @@
-"""What people are told of the box around a conversation: its link, its devices, what an answer cost. Plain sentences
+"""What people are told of the box around a conversation: its link, its devices, its errors. Plain sentences
 for those who subscribe; nothing is decided here.
 """
 
 from __future__ import annotations
-
-from dataclasses import asdict
-from typing import Any
 
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
@@ -51,8 +48,3 @@ def service_error(event: ev.ServerError) -> fx.Effect:
 
 def no_answer() -> fx.Effect:
     return fx.Publish(topic="error", data={"code": "no_answer", "message": ANSWER_IS_MISSING})
-
-
-def usage(response_id: str, spent: ev.Usage, conversation_tokens: int) -> fx.Effect:
-    totals: dict[str, Any] = {"tokens": spent.total, "conversation_tokens": conversation_tokens}
-    return fx.Publish(topic="usage", data={"response_id": response_id, **asdict(spent), **totals})

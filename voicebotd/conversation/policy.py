@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from voicebotd.conversation.budget import Limits, NoTariff, Tariff
 from voicebotd.conversation.events import (
     BargeIn,
     Speaker,
@@ -42,5 +43,9 @@ class Policy:
     """After this long what was said is answered: a radio that plays on must not hold the box."""
     idle_hangup_s: float | None = None
     """After this long in which nobody spoke the session, which is paid for, is closed until a voice is heard."""
+    limits: Limits = field(default_factory=Limits)
+    tariff: Tariff = field(default_factory=NoTariff)
+    farewell_within_s: float = 120.0
+    """When a cap is reached: after so long the conversation ends even if something is still being said."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

@@ -46,6 +46,17 @@ class Request:
     reply_to: int | None = None
     wait: bool = False
     attempts: int = 0
+    last_tokens: int | None = None
+    """The last response of the conversation: so many tokens at most, and no function is called. None: any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """Why nothing more is created, for whoever asks."""
+
+    kind: str
+    message: str
+    hint: str
 
 
 class Responses:
@@ -70,6 +81,7 @@ class Responses:
         """Whoever waits for the end of the active response."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
         self._held = False
+        self._closed_by: Closed | None = None
         self._awaits: set[Matter] = set()
         self.active: str | None = None
         self.due = False
@@ -131,6 +143,22 @@ class Responses:
         self._held = self._key_is_held = False
         self._expect(service_answers)
         return self._advance()
+
+    def close(self, why: Closed) -> list[Effect]:
+        """Create nothing any more but the conversation's last response; refuse whoever waits for another."""
+        self._closed_by = why
+        return self._turn_away()
+
+    def reopen(self) -> None:
+        self._closed_by = None
+
+    def _turn_away(self) -> list[Effect]:
+        why = self._closed_by
+        if why is None:
+            return []
+        away = [request for request in self._queue if request.last_tokens is None]
+        self._queue = deque(request for request in self._queue if request.last_tokens is not None)
+        return [effect for request in away for effect in _refuse(request, why.kind, why.message, hint=why.hint)]
 
     def wait_for(self, matter: Matter) -> None:
         """Create nothing before the service's conversation is in order again."""
@@ -249,20 +277,26 @@ class Responses:
         return [effect for request in waiting for effect in _refuse(request, kind, message)]
 
     def _advance(self) -> list[Effect]:
+        away = self._turn_away()
         if self._held or self._awaits or self.busy or not self._queue:
-            return []
+            return away
         request = self._requested = self._queue.popleft()
         return [
+            *away,
             CreateResponse(
                 event_id=request.event_id,
                 instructions=request.instructions,
                 output=request.output,
+                calls_functions=request.last_tokens is None,
+                max_output_tokens=request.last_tokens,
                 metadata={TAG: request.event_id},
-            )
+            ),
         ]
 
 
-def _refuse(request: Request | None, kind: str, message: str, *, retryable: bool = False) -> list[Effect]:
+def _refuse(
+    request: Request | None, kind: str, message: str, *, hint: str = "", retryable: bool = False
+) -> list[Effect]:
     if request is None or request.reply_to is None:
         return []
-    return [Refuse(request_id=request.reply_to, kind=kind, message=message, retryable=retryable)]
+    return [Refuse(request_id=request.reply_to, kind=kind, message=message, hint=hint, retryable=retryable)]

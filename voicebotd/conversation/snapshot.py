@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from voicebotd.conversation.spending import SpendingView
 from voicebotd.conversation.states import State
 from voicebotd.conversation.wanted import Runtime
 
@@ -25,6 +26,6 @@ class Snapshot:
     confirmed: dict[str, Any] | None
     barge_in: dict[str, Any]
     talking: bool
-    tokens: int
+    spending: SpendingView
     trouble: str
     """Why the latest answer failed; empty after one that did not."""

@@ -96,6 +96,7 @@ FROM_AUDIO: tuple[type[ev.Event], ...] = (
     ev.AudioInputEnded,
     ev.TimerFired,
 )
+FROM_ACCOUNTS: tuple[type[ev.Event], ...] = (ev.DayBegan, ev.SpentElsewhere, cmd.SetBudget)
 STANDING: tuple[type[ev.Event], ...] = (cmd.SetInstructions, cmd.SetTurnDetection, cmd.SetBargeIn)
 NEEDS_SESSION: tuple[type[ev.Event], ...] = (
     cmd.SendMessage,
@@ -127,11 +128,15 @@ def _to(*states: State) -> Handled:
 
 
 def _live(state: State) -> dict[type[ev.Event], Cell]:
-    """The cells of a state with a session. Most events can end a reply or begin one, so any live state may follow."""
-    anywhere = Handled(LIVE)
+    """The cells of a state with a session. Most events can end a reply or begin one, so any live state may follow.
+
+    The end of the last reply, of which the caps allow no more, is the end of the conversation.
+    """
+    anywhere = Handled(LIVE | {OFF})
     return {
         **_cells(FROM_SESSION, anywhere),
         **_cells(FROM_AUDIO, anywhere),
+        **_cells(FROM_ACCOUNTS, anywhere),
         **_cells(STANDING, anywhere),
         cmd.SetInstructions: _to(state),
         ev.LinkReady: anywhere,
@@ -144,8 +149,8 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         cmd.SendMessage: anywhere,
         cmd.RequestResponse: anywhere,
         cmd.InterruptResponse: anywhere,
-        cmd.TalkBegin: _to(HEARING),
-        cmd.TalkEnd: Handled(LIVE),
+        cmd.TalkBegin: _to(HEARING, state),
+        cmd.TalkEnd: anywhere,
     }
 
 
@@ -154,15 +159,17 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(OFF)),
         ev.AudioInputEnded: LATE,
+        **_cells(FROM_ACCOUNTS, _to(OFF)),
         **_cells(STANDING, _to(OFF)),
         **_cells(NEEDS_CONVERSATION, NOT_RUNNING),
         ev.LinkReady: LATE,
         ev.LinkLost: LATE,
-        cmd.StartConversation: _to(CONNECTING),
+        cmd.StartConversation: _to(CONNECTING, OFF),
     },
     CONNECTING: {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(CONNECTING)),
+        **_cells(FROM_ACCOUNTS, _to(CONNECTING, OFF)),
         **_cells(STANDING, _to(CONNECTING)),
         **_cells(NEEDS_SESSION, NO_LINK),
         ev.LinkReady: Handled(LIVE),
@@ -178,6 +185,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
     DOZING: {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(DOZING)),
+        **_cells(FROM_ACCOUNTS, _to(DOZING, OFF)),
         **_cells(STANDING, _to(DOZING)),
         **_cells(NEEDS_SESSION, _to(CONNECTING)),
         ev.VoiceStarted: _to(CONNECTING, DOZING),

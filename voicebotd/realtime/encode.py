@@ -116,6 +116,10 @@ def _response_create(effect: CreateResponse) -> JsonObject:
         response["instructions"] = effect.instructions
     if effect.output is not None:
         response["output_modalities"] = [effect.output]
+    if not effect.calls_functions:
+        response["tool_choice"] = "none"
+    if effect.max_output_tokens is not None:
+        response["max_output_tokens"] = effect.max_output_tokens
     if effect.metadata:
         response["metadata"] = effect.metadata
     # Some compatible servers refuse overrides, even empty ones.

@@ -18,7 +18,7 @@ async def test_start_begins_a_conversation_that_stop_ends_with_a_summary(open_bo
         assert box.state == "off"
     assert summary["turns"] == 0
     assert summary["seconds"] >= 0
-    assert summary["usd"] is None
+    assert summary["usd"] == 0.0
 
 
 async def test_each_conversation_has_an_id_of_its_own(open_box):

@@ -29,7 +29,17 @@ async def test_a_well_box_in_conversation_needs_nothing(open_box):
     assert status["version"] == "1.2.3"
     assert status["pid"] > 1
     assert status["profile"] is None
-    assert status["usage"] == {"today_usd": None, "session_usd": None, "tokens": 0}
+    assert status["usage"] == {
+        "today_usd": 0.0,
+        "session_usd": 0.0,
+        "tokens": 0,
+        "cap": None,
+        "cap_usd": None,
+        "fraction": None,
+        "exhausted": False,
+        "unpriced": [],
+        "hint": "",
+    }
 
 
 async def test_the_sound_is_described_in_rounded_numbers(open_box):
@@ -238,5 +248,5 @@ async def test_the_tokens_of_the_conversation_are_counted(open_box, fakes):
         await box.start()
         usage = fakes.ev.Usage(input_text=10, output_audio=20)
         box.manager.post(fakes.ev.ResponseDone(response_id="r", status="completed", usage=usage))
-        await box.until(lambda: box.manager.snapshot().tokens)
+        await box.until(lambda: box.manager.snapshot().spending.tokens)
         assert (await box.call("status.get"))["usage"]["tokens"] == 30

@@ -21,7 +21,9 @@ from voicebotd.control.contract_status import (
 )
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
+from voicebotd.conversation.budget import usd
 from voicebotd.conversation.snapshot import Snapshot
+from voicebotd.conversation.spending import SpendingView
 from voicebotd.conversation.states import LIVE, State
 
 _SILENT_DBFS = -119.0
@@ -54,7 +56,7 @@ def describe(box: Box) -> Status:
         audio=_audio(box),
         vad=VadSettings(**(snapshot.confirmed or snapshot.turn_detection)),
         tools=[],
-        usage=UsageStatus(today_usd=None, session_usd=None, tokens=snapshot.tokens),
+        usage=_usage(snapshot.spending),
         health={
             name: HealthStatus(ok=one.ok, state=one.state, reason=one.reason, hint=one.hint)
             for name, one in health.items()
@@ -67,6 +69,21 @@ def describe(box: Box) -> Status:
         barge_in=BargeInSettings(**box.tuning.loaded.settings.barge_in.model_dump()),
         version=box.version,
         pid=os.getpid(),
+    )
+
+
+def _usage(spending: SpendingView) -> UsageStatus:
+    cap = spending.cap
+    return UsageStatus(
+        today_usd=usd(spending.today_nano_usd),
+        session_usd=usd(spending.session_nano_usd),
+        tokens=spending.tokens,
+        cap_usd=None if cap is None else usd(cap.cap_nano_usd),
+        cap=None if cap is None else cap.name,
+        fraction=None if cap is None else round(cap.fraction, 4),
+        exhausted=spending.exhausted,
+        unpriced=list(spending.unpriced),
+        hint=spending.hint,
     )
 
 
@@ -142,7 +159,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _hints(box: Box, snapshot: Snapshot, remedies: list[str]) -> list[str]:
-    hints = list(remedies)
+    hints = [*remedies, *filter(None, [snapshot.spending.hint])]
     audio = box.audio.status
     if snapshot.conversation_id is None:
         hints.append("no conversation runs: voicebotctl start begins one")
