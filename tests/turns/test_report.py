@@ -49,6 +49,13 @@ def test_an_aim_is_reached_missed_or_was_not_run():
     assert verdicts["half_duplex: at most 0 self-interruptions per hour"] == "not run"
 
 
+def test_the_pause_is_judged_from_the_first_sound_and_from_the_service_s_word():
+    confirm = Job(scenario="interruptions", mode="confirm")
+    verdicts = judged(Results([interruption(confirm, 700.0)]))
+    assert verdicts["aec, confirm: 95 % of interruptions silent within 600 ms"] == "missed"
+    assert verdicts["aec, confirm: 95 % of interruptions silent within 600 ms of speech_started"] == "reached"
+
+
 def test_the_tables_can_be_made_of_nothing():
     assert all(rows == [] for _, _, rows in (table(Results([])) for table in TABLES))
     assert set(judged(Results([])).values()) == {"not run"}

@@ -34,19 +34,28 @@ def cells() -> Iterator[Cell]:
     yield Cell(job=Job(scenario="blurts", mode="immediate"), share=0.01)
     for profile in PROFILES:
         yield Cell(job=Job(scenario="sentences", profile=profile), share=0.025, essential=True)
-        for kind in NOISES:
-            for snr_db in SNRS_DB:
-                job = Job(scenario="noise", profile=profile, noise=kind, snr_db=snr_db)
-                yield Cell(job=job, share=0.0035, essential=profile == "default" and snr_db == 10.0)
+        yield Cell(job=Job(scenario="sentences", rung="gate", profile=profile), share=0.005)
+        yield from _noises(Job(scenario="noise", profile=profile), share=0.003)
+    yield from _noises(Job(scenario="noise", rung="gate"), share=0.001)
+    yield Cell(job=Job(scenario="sentences", rung="half_duplex", mode="off"), share=0.005)
     yield Cell(job=Job(scenario="sentences", turns="local"), share=0.01)
+
+
+def _noises(job: Job, *, share: float) -> Iterator[Cell]:
+    """Nobody is there, but it is not quiet."""
+    for kind in NOISES:
+        for snr_db in SNRS_DB:
+            essential = job.rung == "aec" and job.profile == "default" and snr_db == 10.0
+            yield Cell(job=replace(job, noise=kind, snr_db=snr_db), share=share, essential=essential)
 
 
 def _alone() -> Iterator[Cell]:
     """The assistant speaks, nobody else."""
-    yield Cell(job=Job(scenario="silence"), share=0.22, essential=True)
+    yield Cell(job=Job(scenario="silence"), share=0.2, essential=True)
     yield Cell(job=Job(scenario="silence", mode="immediate"), share=0.05)
     for profile in PROFILES[1:]:
         yield Cell(job=Job(scenario="silence", profile=profile), share=0.02)
+        yield Cell(job=Job(scenario="silence", rung="gate", profile=profile), share=0.01)
     yield Cell(job=Job(scenario="silence", rung="gate"), share=0.1, essential=True)
     yield Cell(job=Job(scenario="silence", rung="gate", mode="immediate"), share=0.03)
     yield Cell(job=Job(scenario="silence", rung="half_duplex", mode="off"), share=0.03, essential=True)
@@ -62,6 +71,7 @@ def _interrupted() -> Iterator[Cell]:
         yield Cell(job=Job(scenario="interruptions", rung="gate", mode=mode), share=0.03, essential=mode == "confirm")
     for profile in PROFILES[1:]:
         yield Cell(job=Job(scenario="interruptions", profile=profile), share=0.015)
+        yield Cell(job=Job(scenario="interruptions", rung="gate", profile=profile), share=0.008)
     yield Cell(job=Job(scenario="interruptions", rung="half_duplex", mode="off"), share=0.006)
     yield Cell(job=Job(scenario="interruptions", rung="none", mode="immediate", echo_db=-9.0), share=0.006)
     yield Cell(job=Job(scenario="interruptions", turns="local", mode="immediate"), share=0.015)

@@ -267,22 +267,24 @@ def blurt_table(results: Results) -> Table:
 
 
 def noise_table(results: Results) -> Table:
-    head = ("profile", "noise", *(f"SNR {snr_db:.0f} dB" for snr_db in SNRS_DB), "minutes each")
+    head = ("rung", "profile", "noise", *(f"SNR {snr_db:.0f} dB" for snr_db in SNRS_DB), "minutes each")
     rows = []
-    for profile, kind in dict.fromkeys((cell.profile, cell.noise) for cell in results.cells("noise")):
-        found = [results.of(scenario="noise", profile=profile, noise=kind, snr_db=snr_db) for snr_db in SNRS_DB]
+    for place in dict.fromkeys((cell.rung, cell.profile, cell.noise) for cell in results.cells("noise")):
+        where = dict(zip(("rung", "profile", "noise"), place, strict=True))
+        found = [results.of(scenario="noise", snr_db=snr_db, **where) for snr_db in SNRS_DB]
         minutes = max(sum(record["seconds"] for record in records) for records in found) / 60
         numbers = tuple(
             f"{_number(false_turns_per_hour(records, 'started'), '{:.0f}')} / "
             f"{_number(false_turns_per_hour(records), '{:.0f}')}"
             for records in found
         )
-        rows.append((profile, kind, *numbers, f"{minutes:.1f}"))
+        rows.append((*place, *numbers, f"{minutes:.1f}"))
     return "nobody there: false turns begun / answered per hour of noise (SNR against a visitor)", head, rows
 
 
 def sentence_table(results: Results) -> Table:
     head = (
+        "rung",
         "profile",
         "turns",
         "n",
@@ -299,7 +301,8 @@ def sentence_table(results: Results) -> Table:
         said = sentences(results.by_cell[cell])
         if said:
             extra = [_rank(values, share) for values in (said.extra_ms, said.box_ms) for share in (50, 95)]
-            rows.append((cell.profile, cell.turns, said.number, said.cut_off, said.short, said.cut_off_short, *extra))
+            counts = (said.number, said.cut_off, said.short, said.cut_off_short)
+            rows.append((cell.rung, cell.profile, cell.turns, *counts, *extra))
     return (
         "questions with pauses of 300-1500 ms inside (extra: beyond silence_duration_ms, without the network)",
         head,

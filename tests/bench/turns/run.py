@@ -52,9 +52,7 @@ def main() -> None:
             show(title, head, rows)
     show("aims", ("aim", "measured", ""), aims(results))
     wall_s = time.monotonic() - began_s
-    print(
-        f"\nseed {seed}, {results.hours:.2f} h of audio in {len(todo)} rooms, {wall_s:.0f} s, {_speed(results, wall_s)}"
-    )
+    print(f"\nseed {seed}, {results.hours:.2f} h of audio in {len(todo)} rooms, {_speed(results, wall_s)}")
     picture = OUTPUT / "turns.png"
     print(f"picture: {picture}" if draw(results, picture) else "no picture: matplotlib is not installed")
     if arguments.json:
