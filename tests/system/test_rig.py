@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rig import speech
 from rig.card import VirtualCard
-from rig.playing import never_heard, played, steepest
+from rig.playing import never_heard, placed, played, steepest
 from rig.sound import RATE_HZ, Samples, damaged, find, first_sound, last_sound, windows
 
 TRIES = 4
@@ -92,11 +92,23 @@ def test_a_reply_that_skips_or_repeats_samples_when_it_resumes_is_found(skip: in
     assert never_heard(clip, pause) == pytest.approx(skip, abs=20)
 
 
-def test_a_recording_that_begins_between_two_samples_is_no_quieter() -> None:
-    clip = speech.clip("assistant_hours")
+def between_two_samples(clip: Samples) -> Samples:
     size = 2 * len(clip)
     half = np.exp(-1j * np.pi * np.fft.rfftfreq(size))
-    between = np.fft.irfft(np.fft.rfft(clip, size) * half)[: len(clip)].astype(np.int16)
+    return np.fft.irfft(np.fft.rfft(clip, size) * half)[: len(clip)].astype(np.int16)
+
+
+def test_a_recording_that_begins_between_two_samples_is_undamaged() -> None:
+    clip = speech.clip("assistant_services")
+    recording = recorded(between_two_samples(clip))
+    lag, placed_clip = placed(clip, recording)
+    assert damaged(placed_clip, recording, lag) == []
+    assert damaged(clip, recording, lag) != []
+
+
+def test_a_recording_that_begins_between_two_samples_is_no_quieter() -> None:
+    clip = speech.clip("assistant_hours")
+    between = between_two_samples(clip)
     steps = played(clip, recorded(between)).loudness
     assert min(step.coherence for step in steps) > 0.999
     assert [step.gain_db for step in steps] == pytest.approx([0.0] * len(steps), abs=0.1)

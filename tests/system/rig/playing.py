@@ -65,19 +65,24 @@ class Played:
 
 def played(clip: Samples, recording: Samples) -> Played:
     """Follow the clip through the recording, over its pauses, to the end of either."""
-    lag = find(clip[: RATE_HZ // 2], recording).lag
-    clip = _delayed(clip, _fraction(clip[: RATE_HZ // 2], recording[lag : lag + RATE_HZ // 2]))
+    lag, clip = placed(clip, recording)
     pauses = tuple(_pauses(clip, recording, lag))
     parts = _parts(clip, lag, pauses)
     loudness = tuple(step for first, last, part in parts for step in _loudness(clip, recording, first, last, part))
     return Played(lag=lag, pauses=pauses, loudness=loudness)
 
 
+def placed(clip: Samples, recording: Samples) -> tuple[int, Samples]:
+    """Where the clip begins in the recording, and the clip as it would be recorded there undamaged."""
+    lag = find(clip[: RATE_HZ // 2], recording).lag
+    return lag, _delayed(clip, _fraction(clip[: RATE_HZ // 2], recording[lag : lag + RATE_HZ // 2]))
+
+
 def _fraction(clip: Samples, recording: Samples) -> float:
     """By which part of a sample the recording lies behind the clip: -0.5…0.5.
 
     The card runs at 48 kHz, so a recording at 24 kHz begins on a sample or between two. Half a sample costs half the
-    gain at 8 kHz, which would be taken for a duck.
+    gain at 8 kHz, which would be taken for a duck, and makes an "s" unlike itself, which would be taken for damage.
     """
     finer, size = 16, 2 * len(clip)
     product = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(clip, size))
