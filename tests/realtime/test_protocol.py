@@ -412,3 +412,15 @@ def test_calls_are_read_from_the_end_of_a_response_too_but_not_those_cut_short()
     assert isinstance(decoded, ResponseDone)
     assert [call.item_id for call in decoded.calls] == [CALL["id"]]
     assert decoded.calls[0].response_id == "resp_1"
+
+
+def test_usage_beside_the_response_and_details_by_the_other_name_are_understood() -> None:
+    usage = {"input_tokens": 9, "input_tokens_details": {"text_tokens": 4, "audio_tokens": 5}, "output_tokens": 2}
+    done = decode({"type": "response.done", "response": {"id": "r", "status": "completed"}, "usage": usage})
+    assert isinstance(done, ResponseDone)
+    assert done.usage == Usage(input_text=4, input_audio=5, output_text=2)
+
+
+def test_a_response_without_usage_and_output_is_done_all_the_same() -> None:
+    done = decode({"type": "response.done", "response": {"id": "r", "status": "completed", "usage": None}})
+    assert done == ResponseDone(response_id="r", status="completed")

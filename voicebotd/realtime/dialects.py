@@ -56,6 +56,10 @@ class Dialect:
     """Names of `features.FEATURES`."""
 
 
+def _lacking(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 _VOICE = ("audio", "output", "voice")
 _TURN_DETECTION = ("audio", "input", "turn_detection")
 
@@ -89,8 +93,9 @@ _TABLE = (
         shape=None,
         confirms="perhaps",
     ),
-    # Its detector goes on whatever it is told, so nobody else can end a turn; it takes a truncate and does nothing.
-    # An answer that is asked for before its transcription is through would not know the question.
+    # By the source of 1.1.0: its detector goes on whatever it is told, so nobody else can end a turn; it takes a
+    # truncate and does nothing; a clear is an unknown event. An answer that is asked for at the end of a turn can come
+    # before the transcription and not know the question (seen), so it answers by itself, as do the two after it.
     Dialect(
         name="speech-to-speech",
         provider="compatible",
@@ -98,18 +103,7 @@ _TABLE = (
         key="optional",
         longest_session_s=None,
         own_names=True,
-        lacks=frozenset(
-            {
-                "truncate",
-                "clear",
-                "commit",
-                "create_response",
-                "idle_timeout",
-                "prefix_padding",
-                "noise_reduction",
-                "speed",
-            }
-        ),
+        lacks=_lacking("truncate clear commit create_response idle_timeout prefix_padding noise_reduction speed"),
     ),
     Dialect(
         name="localai",
@@ -119,15 +113,7 @@ _TABLE = (
         longest_session_s=None,
         confirms="perhaps",
         own_names=True,
-        lacks=frozenset(
-            {
-                "create_response",
-                "idle_timeout",
-                "noise_reduction",
-                "speed",
-                "truncation",
-            }
-        ),
+        lacks=_lacking("create_response idle_timeout noise_reduction speed truncation"),
     ),
     # Naming an audio format or a padding is an error there; its truncate is not in its documentation.
     Dialect(
@@ -139,16 +125,7 @@ _TABLE = (
         shape="beta",
         beta_pcm=None,
         own_names=True,
-        lacks=frozenset(
-            {
-                "truncate",
-                "create_response",
-                "interrupt_response",
-                "prefix_padding",
-                "noise_reduction",
-                "speed",
-            }
-        ),
+        lacks=_lacking("truncate create_response interrupt_response prefix_padding noise_reduction speed"),
     ),
     Dialect(
         name="grok",
@@ -159,18 +136,9 @@ _TABLE = (
         opens_with=("conversation.created", "session.created"),
         at_the_top=(_VOICE, _TURN_DETECTION),
         own_names=True,
-        lacks=frozenset(
-            {
-                "truncate",
-                "delete",
-                "create_response",
-                "interrupt_response",
-                "noise_reduction",
-                "text_output",
-                "max_output_tokens",
-                "truncation",
-                "tool_choice",
-            }
+        lacks=_lacking(
+            "truncate delete create_response interrupt_response noise_reduction text_output "
+            "max_output_tokens truncation tool_choice"
         ),
     ),
     # The padding is fixed. Written words are not in its list of client events, outputs of functions are.
@@ -186,19 +154,9 @@ _TABLE = (
         beta_pcm="pcm",
         nested_tools=True,
         own_names=True,
-        lacks=frozenset(
-            {
-                "truncate",
-                "delete",
-                "messages",
-                "create_response",
-                "interrupt_response",
-                "prefix_padding",
-                "noise_reduction",
-                "speed",
-                "max_output_tokens",
-                "tool_choice",
-            }
+        lacks=_lacking(
+            "truncate delete messages create_response interrupt_response prefix_padding noise_reduction "
+            "speed max_output_tokens tool_choice"
         ),
     ),
 )

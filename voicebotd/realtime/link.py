@@ -159,7 +159,6 @@ class Link:
         except CONNECT_ERRORS as exc:
             raise LinkDown(from_connecting(exc, self._endpoint.address)) from exc
         created = await self._told(self._socket, "created")
-        self._wire.opened(created)
         await self._transmit(self._socket, self._wire.opening(config))
         return created, await self._confirmed(self._socket)
 

@@ -270,13 +270,14 @@ def _response_done(message: JsonObject) -> Decoded:
         reason=optional_text(details, "reason") if known else f"unknown status {told}".rstrip(),
         error_code=optional_text(error, "code") or optional_text(error, "type"),
         error_message=optional_text(error, "message"),
-        usage=_usage(response),
+        usage=_usage(response if optional_nested(response, "usage") else message),
         calls=tuple(_call(item, response_id) for item in items if _is_call(item)),
     )
 
 
 def _usage(response: JsonObject) -> Usage | None:
-    """Tokens by kind. A server that gives totals without details has them counted as text, the cheaper kind.
+    """Tokens by kind; some servers tell them beside the response. A server that gives totals without details has them
+    counted as text, the cheaper kind.
 
     Of cached tokens without details as many are text as there is text: the instructions come first, and a cache is a
     beginning.
@@ -284,7 +285,7 @@ def _usage(response: JsonObject) -> Usage | None:
     usage = optional_nested(response, "usage")
     if not usage:
         return None
-    incoming, outgoing = optional_nested(usage, "input_token_details"), optional_nested(usage, "output_token_details")
+    incoming, outgoing = _details(usage, "input"), _details(usage, "output")
     cached = optional_nested(incoming, "cached_tokens_details")
     input_text = _count(incoming, "text_tokens") if incoming else _count(usage, "input_tokens")
     cached_text = _count(cached, "text_tokens") if cached else min(_count(incoming, "cached_tokens"), input_text)
@@ -296,6 +297,11 @@ def _usage(response: JsonObject) -> Usage | None:
         output_text=_count(outgoing, "text_tokens") if outgoing else _count(usage, "output_tokens"),
         output_audio=_count(outgoing, "audio_tokens"),
     )
+
+
+def _details(usage: JsonObject, direction: str) -> JsonObject:
+    """The Responses API's name, with an s, is what some compatible services use."""
+    return optional_nested(usage, f"{direction}_token_details") or optional_nested(usage, f"{direction}_tokens_details")
 
 
 def _transcription_usage(usage: JsonObject) -> Usage | None:

@@ -96,11 +96,6 @@ class Wire:
         session = wire(config)
         return tuple(in_words(name) for name in FEATURES if name in self.lacks and _is_wanted(name, session))
 
-    def opened(self, created: JsonObject) -> None:
-        """Take the server's shape from the session that it created, unless it is known or laid down."""
-        if self._shape is None and (looks := looks_flat(created)) is not None:
-            self._shape = "beta" if looks else "ga"
-
     def unconfirmed(self) -> None:
         """No `session.updated` comes."""
         self._lacks.add("confirmation")
@@ -199,6 +194,8 @@ class Wire:
 
     def _in_ga(self, told: SessionTold) -> JsonObject:
         dialect = self._dialect
+        if self._shape is None and (looks := looks_flat(told.session)) is not None:
+            self._shape = "beta" if looks else "ga"
         session = told_in_ga(told.session, input_hz=dialect.input_rate_hz, output_hz=dialect.output_rate_hz)
         if told.name == "updated":
             told_hz = (
