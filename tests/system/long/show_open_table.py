@@ -15,7 +15,7 @@ from rig import speech
 from rig.card import Ear, VirtualCard
 from rig.daemon import Daemon
 from rig.open_table import Visitor, spoken, turns_of_nobody
-from rig.playing import ducked, placed, played
+from rig.playing import ducked, played
 from rig.rehearsal import Rehearsal, StartRehearsal, reply, script
 from rig.sound import ALIKE, RATE_HZ, windows
 
@@ -51,8 +51,7 @@ def disturbances(ear: Ear, since_s: float) -> list[str]:
     for name in LONG:
         clip = speech.clip(name)
         heard = played(clip, recording.samples)
-        lag, undamaged = placed(clip, recording.samples)
-        there = [window.coherence > ALIKE for window in windows(undamaged, recording.samples, lag)]
+        there = [window.coherence > ALIKE for window in windows(clip, recording.samples, heard.lag)]
         print(f"{name}: {sum(there) / len(there):.0%} undamaged;", end=" ")
         found += [f"{name}: {len(heard.pauses)} pauses"] if heard.pauses else []
         found += [f"{name}: ducked at {window.at / RATE_HZ:.1f} s" for window in ducked(clip, recording.samples)]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from rig.sound import ALIKE, FLOOR, RATE_HZ, Samples, Window, find, first_sound, last_sound, windows
+from rig.sound import ALIKE, FLOOR, RATE_HZ, Samples, Window, as_recorded, find, first_sound, last_sound, windows
 
 STEP = RATE_HZ // 50
 """Loudness is judged in steps of 20 ms."""
@@ -65,35 +65,12 @@ class Played:
 
 def played(clip: Samples, recording: Samples) -> Played:
     """Follow the clip through the recording, over its pauses, to the end of either."""
-    lag, clip = placed(clip, recording)
+    lag = find(clip[: RATE_HZ // 2], recording).lag
+    clip = as_recorded(clip, recording, lag)
     pauses = tuple(_pauses(clip, recording, lag))
     parts = _parts(clip, lag, pauses)
     loudness = tuple(step for first, last, part in parts for step in _loudness(clip, recording, first, last, part))
     return Played(lag=lag, pauses=pauses, loudness=loudness)
-
-
-def placed(clip: Samples, recording: Samples) -> tuple[int, Samples]:
-    """Where the clip begins in the recording, and the clip as it would be recorded there undamaged."""
-    lag = find(clip[: RATE_HZ // 2], recording).lag
-    return lag, _delayed(clip, _fraction(clip[: RATE_HZ // 2], recording[lag : lag + RATE_HZ // 2]))
-
-
-def _fraction(clip: Samples, recording: Samples) -> float:
-    """By which part of a sample the recording lies behind the clip: -0.5…0.5.
-
-    The card runs at 48 kHz, so a recording at 24 kHz begins on a sample or between two. Half a sample costs half the
-    gain at 8 kHz, which would be taken for a duck, and makes an "s" unlike itself, which would be taken for damage.
-    """
-    finer, size = 16, 2 * len(clip)
-    product = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(clip, size))
-    near = np.arange(-finer, finer + 1)
-    return float(near[np.argmax(np.fft.irfft(product, finer * size)[near])]) / finer
-
-
-def _delayed(clip: Samples, by_samples: float) -> Samples:
-    turns = np.exp(-2j * np.pi * np.fft.rfftfreq(2 * len(clip)) * by_samples)
-    moved = np.fft.irfft(np.fft.rfft(clip, 2 * len(clip)) * turns)[: len(clip)]
-    return np.clip(np.round(moved), -32768, 32767).astype(np.int16)
 
 
 def _parts(clip: Samples, lag: int, pauses: tuple[Pause, ...]) -> list[tuple[int, int, int]]:
