@@ -2,260 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talkbox import PCM_100_MS, PREFIX_MS, SILENCE_MS, Box, part
+from talkbox import Box
+from world import LocalWorld, World
 
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.states import State
 
-STEP_MS = 50
-
-
-@dataclass(slots=True)
-class Reply:
-    """A response as the service makes it: one spoken item."""
-
-    response_id: str
-    item_id: str
-    received_ms: int = 0
-    heard_ms: int = 0
-    done: bool = False
-    cancelled: bool = False
-
-
-@dataclass(slots=True)
-class World:
-    """The conversation and all that is around it. Every effect is obeyed at once, and checked."""
-
-    box: Box
-    replies: dict[str, Reply] = field(default_factory=dict)
-    active: Reply | None = None
-    playing: list[str] = field(default_factory=list)
-    sounding: bool = False
-    shape: tuple[float, bool] = (0.0, False)
-    linked: bool = True
-    speech: tuple[str, int, int] | None = None
-    """Item, where it begins and ends in the stream (without padding and silence)."""
-    speeches: int = 0
-    commits: int = 0
-    noises: set[str] = field(default_factory=set)
-    turns: set[str] = field(default_factory=set)
-    """As people are told of them: a speech that begins anew keeps its name."""
-    deleted: list[str] = field(default_factory=list)
-    truncated: list[str] = field(default_factory=list)
-    unanswered: str = ""
-    created: int = 0
-    due: int = 0
-    """How many responses somebody or something asked for."""
-
-    # What the conversation does.
-
-    def do(self, *events: ev.Event) -> None:
-        for event in events:
-            self.obey(self.box.do(event))
-
-    def obey(self, effects: list[fx.Effect]) -> None:  # noqa: C901 (one flat case for each effect)
-        for effect in effects:
-            match effect:
-                case fx.ShapePlayout():
-                    assert (effect.gain_db, effect.paused) != self.shape, "a shape is told when it changes"
-                    self.shape = (effect.gain_db, effect.paused)
-                case fx.Play():
-                    assert not self.replies[effect.item_id].cancelled, "nothing of a cancelled response is played"
-                    self.playing.append(effect.item_id)
-                case fx.Flush():
-                    self.flush(effect.token)
-                case fx.CreateResponse() if self.linked:
-                    self.create(effect.metadata)
-                case fx.CancelResponse() if self.linked:
-                    self.cancel()
-                case fx.DeleteItem() if self.linked:
-                    self.deleted.append(effect.item_id)
-                case fx.TruncateItem() if self.linked:
-                    self.truncated.append(effect.item_id)
-                case fx.CommitInput() if self.linked:
-                    self.commit()
-                case fx.UpdateSession() if self.linked and effect.turn_detection is not None:
-                    self.confirm()
-                case fx.Publish(topic="turn", data={"event": "noise", "item_id": item_id}):
-                    assert item_id not in self.turns
-                    self.noises.add(item_id)
-                case fx.Publish(topic="turn", data={"event": "committed", "item_id": item_id}):
-                    self.turns.add(item_id)
-
-    def flush(self, token: int) -> None:
-        cut = [self.replies[item] for item in dict.fromkeys(self.playing)]
-        partly = [reply.item_id for reply in cut if reply.heard_ms > 0 and not self.heard_whole(reply)]
-        self.playing.clear()
-        self.sounding = False
-        before = len(self.truncated)
-        heard = tuple(part(reply.item_id, reply.heard_ms) for reply in self.replies.values())
-        self.do(ev.PlayoutFlushed(token=token, heard=heard))
-        if self.linked and self.box.state is not State.OFF:
-            told = self.truncated[before:]
-            assert len(told) <= 1
-            assert set(partly) <= set(told) or not partly, "what was partly heard is truncated, once"
-
-    def heard_whole(self, reply: Reply) -> bool:
-        return reply.done and reply.heard_ms >= reply.received_ms
-
-    # What the service does.
-
-    def create(self, metadata: dict[str, str]) -> None:
-        assert self.active is None, "never two responses at once"
-        number = len(self.replies) + 1
-        self.active = Reply(response_id=f"r{number}", item_id=f"a{number}")
-        self.replies[self.active.item_id] = self.active
-        self.created += 1
-        self.unanswered = ""
-        reply = self.active
-        self.do(ev.ResponseCreated(response_id=reply.response_id, metadata=metadata))
-        if self.active is reply:
-            added = {"response_id": reply.response_id, "item_id": reply.item_id, "output_index": 0}
-            self.do(ev.OutputItemAdded(**added, item_type="message"))
-
-    def cancel(self) -> None:
-        if self.active is not None:
-            self.active.cancelled = True
-            self.generate(1)  # it was on its way
-            self.end("cancelled")
-
-    def end(self, status: Any, *, call: bool = False) -> None:
-        if self.active is None:
-            return
-        reply, self.active = self.active, None
-        reply.done = True
-        same = {"response_id": reply.response_id, "item_id": reply.item_id}
-        if call:
-            self.due += 1
-            self.do(ev.FunctionCalled(**{**same, "item_id": "f"}, call_id=reply.item_id, name="f", arguments="{}"))
-        self.do(ev.ResponseDone(response_id=reply.response_id, status=status))
-
-    def generate(self, deltas: int) -> None:
-        reply = self.active
-        for _ in range(deltas):
-            if reply is not None and self.active is reply:
-                reply.received_ms += 100
-                same = {"response_id": reply.response_id, "item_id": reply.item_id}
-                self.do(ev.AudioDelta(**same, output_index=0, content_index=0, pcm=PCM_100_MS))
-
-    def confirm(self) -> None:
-        """A change of turn detection begins detection anew: a speech that goes on is a new one."""
-        self.obey(self.box.confirmed())
-        if self.speech is not None:
-            _, _, end_ms = self.speech
-            self.speech = None
-            if end_ms > self.box.stream_ms:
-                self.speak(end_ms - self.box.stream_ms)
-
-    def commit(self) -> None:
-        """The box says what a turn is. The service gives it a name of its own, and the rest is another speech."""
-        self.commits += 1
-        self.due += 1
-        self.unanswered = item = f"c{self.commits}"
-        speech, self.speech = self.speech, None
-        before = len(self.turns)
-        self.do(ev.InputCommitted(item_id=item), ev.ItemAdded(item_id=item, item_type="message", role="user"))
-        assert len(self.turns) == before + 1
-        self.do(ev.UserTranscriptDone(item_id=item, transcript="and"))
-        if speech is not None and speech[2] > self.box.stream_ms:
-            self.speak(speech[2] - self.box.stream_ms)
-
-    # What the visitor does, as the service hears it.
-
-    def speak(self, ms: int) -> None:
-        if self.speech is not None or not self.linked or self.box.core.snapshot().talking:
-            return
-        self.speeches += 1
-        item, now_ms = f"u{self.speeches}", self.box.stream_ms
-        self.speech = (item, now_ms, now_ms + ms)
-        detection = self.box.session.turn_detection
-        assert detection is not None, "it is only off while the key is held"
-        self.do(ev.SpeechStarted(item_id=item, audio_start_ms=now_ms - PREFIX_MS))
-        if detection.interrupt_response:
-            self.cancel()
-
-    def stop_speaking(self) -> None:
-        assert self.speech is not None
-        (item, _, end_ms), self.speech = self.speech, None
-        detection = self.box.session.turn_detection
-        assert detection is not None
-        self.due += 1
-        self.unanswered = item
-        self.do(ev.SpeechStopped(item_id=item, audio_end_ms=end_ms + SILENCE_MS))
-        if item in self.noises:
-            self.unanswered = ""
-        before = len(self.turns)
-        self.do(ev.InputCommitted(item_id=item))
-        assert len(self.turns) - before == (0 if item in self.noises else 1), "a turn or a noise, and the turn is new"
-        self.do(ev.ItemAdded(item_id=item, item_type="message", role="user"))
-        self.do(ev.UserTranscriptDone(item_id=item, transcript="well"))
-        if detection.create_response and self.active is None:
-            self.create({})
-
-    # Time.
-
-    def wait(self, ms: int) -> None:
-        for _ in range(ms // STEP_MS):
-            self.obey(self.box.wait(STEP_MS))
-            self.play(STEP_MS)
-            if self.speech is not None and self.box.stream_ms >= self.speech[2] + SILENCE_MS:
-                self.stop_speaking()
-
-    def play(self, ms: int) -> None:
-        """The loudspeaker, which knows no more than what was given to it."""
-        if self.shape[1]:
-            return
-        if not self.playing:
-            if self.sounding:
-                self.sounding = False
-                self.do(ev.PlayoutIdle())
-            return
-        reply = self.replies[self.playing[0]]
-        if not self.sounding or reply.heard_ms == 0:
-            self.sounding = True
-            self.do(ev.PlayoutStarted(item_id=reply.item_id, content_index=0))
-        reply.heard_ms += ms
-        if reply.heard_ms % 100 == 0 and self.playing:
-            self.playing.pop(0)
-        self.do(ev.PlayoutProgressed(heard=part(reply.item_id, reply.heard_ms)))
-
-    # What else may happen.
-
-    def lose_link(self) -> None:
-        self.linked = False
-        self.active = self.speech = None
-        self.unanswered = ""
-        for reply in self.replies.values():
-            reply.done = True
-        self.do(ev.LinkLost(reason="gone", retry_in_s=1.0))
-        assert self.shape == (0.0, False)
-        self.noises.clear()
-        self.turns.clear()
-        self.deleted.clear()
-        self.linked = True
-        self.obey(self.box.ready())
-
-    def command(self, command: cmd.Command) -> None:
-        if isinstance(command, cmd.RequestResponse | cmd.SendMessage):
-            self.due += 1
-        if isinstance(command, cmd.TalkBegin):
-            self.speech = None  # the buffer is cleared, and detection is switched off
-        if isinstance(command, cmd.InterruptResponse):
-            self.unanswered = ""
-        self.do(command)
-
-
 ACTIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([50, 300, 700, 1500, 4000])),
     st.tuples(st.just("speak"), st.sampled_from([50, 300, 800, 950, 1050, 2500, 12_000])),
     st.tuples(st.just("generate"), st.integers(1, 30)),
+    st.tuples(st.just("item"), st.none()),
     st.tuples(st.just("done"), st.sampled_from(["completed", "failed", "completed"])),
     st.tuples(st.just("call"), st.none()),
     st.tuples(st.just("voice"), st.booleans()),
@@ -277,6 +40,8 @@ def act(world: World, number: int, what: str, how: Any) -> None:  # noqa: C901 (
             world.speak(how)
         case "generate":
             world.generate(how)
+        case "item":
+            world.next_item()
         case "done":
             world.end(how)
         case "call":
@@ -301,10 +66,24 @@ def act(world: World, number: int, what: str, how: Any) -> None:  # noqa: C901 (
             world.do(cmd.SetBargeIn(request_id=number, changes={"mode": how}))
 
 
+Actions = list[tuple[str, Any]]
+
+
 @settings(max_examples=300, deadline=None)
 @given(actions=st.lists(ACTIONS, max_size=40), longest_s=st.sampled_from([3.0, 60.0]))
-def test_every_conversation_keeps_its_promises(actions: list[tuple[str, Any]], longest_s: float) -> None:
-    world = World(Box(longest_speech_s=longest_s).live())
+def test_every_conversation_keeps_its_promises(actions: Actions, longest_s: float) -> None:
+    keeps_its_promises(World(Box(longest_speech_s=longest_s).live()), actions)
+
+
+@settings(max_examples=300, deadline=None)
+@given(actions=st.lists(ACTIONS, max_size=40), longest_s=st.sampled_from([3.0, 60.0]))
+def test_so_does_one_whose_turns_the_box_detects(actions: Actions, longest_s: float) -> None:
+    world = LocalWorld(Box(ev.TurnDetection(type="local"), longest_speech_s=longest_s).live())
+    keeps_its_promises(world, actions)
+    assert not [item for item in world.deleted if item not in world.replies], "of a noise there is never an item"
+
+
+def keeps_its_promises(world: World, actions: Actions) -> None:
     for number, (what, how) in enumerate(actions):
         act(world, 100 + number, what, how)
         assert world.created <= world.due, "one response for each turn, each request and each round of outputs"
