@@ -339,6 +339,7 @@ async def test_each_key_that_is_said_to_be_live_is_carried_out_somewhere(at_home
     said = {name for name, key in keys().items() if key.applies == "live"}
     asked = {name for name in said if name.startswith(("turn_detection.", "barge_in."))} | {"session.instructions"}
     read_when_needed = {"audio_file.pace", "conversation.profile"}
+    read_when_needed |= {name for name in said if name.startswith("tools.appointments.")}
     assert said == asked | read_when_needed | set(tuning._live) | set().union(*tuning._derived)
 
 

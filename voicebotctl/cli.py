@@ -43,6 +43,7 @@ _FILES = {
     "config": "config",
     "process": "process",
     "history": "history",
+    "appointments": "appointments",
     "watch": "events",
     "events": "events",
     "log-level": "raw",

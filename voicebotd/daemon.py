@@ -24,11 +24,13 @@ import structlog
 from voicebotd import file_conversation
 from voicebotd.assembly import RUNG_KEYS, audio_options_of, build, endpoint_of, rung_of, session_of
 from voicebotd.audio.options import Level
+from voicebotd.booking import Booking
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.paths import database_path, socket_path
 from voicebotd.control.contract_results import FileDocument
 from voicebotd.control.dispatcher import Dispatcher
 from voicebotd.control.events import EventHub
+from voicebotd.control.handlers.appointments import appointment_handlers
 from voicebotd.control.handlers.audio import audio_handlers
 from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.handlers.conversation import conversation_handlers
@@ -84,6 +86,7 @@ class Daemon:
         self._hub = EventHub(on_interest=self._interest)
         self._stop = asyncio.Event()
         self._history = self._open_history()
+        self._booking = Booking(self._history.database, lambda: self._tuning.loaded.settings.tools.appointments)
         self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record)
         self._tuning = Tuning(
             loaded,
@@ -138,6 +141,7 @@ class Daemon:
                 group.create_task(self._stack.run(), name="stack"),
                 group.create_task(self._loan_over.run(), name="loan"),
                 group.create_task(self._history.writer.run(), name="history"),
+                group.create_task(self._booking.run(), name="appointments"),
             ]
             await self._history.writer.connect()
             await self._announce()
@@ -208,6 +212,7 @@ class Daemon:
             selftest_handlers(box),
             file_handlers(box),
             history_handlers(box),
+            appointment_handlers(self._booking),
         )
         return ControlServer(
             listening,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voicebotd.control import contract_params, contract_results, contract_status
+from voicebotd.control import contract_appointments, contract_params, contract_results, contract_status
 from voicebotd.control.contract import ERRORS, FLEETING_TOPICS, METHODS, STATE_TOPICS, TOPICS, ExitCode, Method
 from voicebotd.control.contract_types import fields_of, needs_admin
 
@@ -15,6 +15,7 @@ NAMES = {
     "response.interrupt", "instructions.get", "instructions.set", "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
+    "appointments.list", "appointments.export", "appointments.cancel",
     "events.subscribe", "events.unsubscribe", "log.level",
 }  # fmt: skip
 
@@ -25,7 +26,7 @@ def test_the_methods_are_those_that_were_promised() -> None:
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=str)
 def test_a_method_names_types_and_errors_that_exist(method: Method) -> None:
-    assert method.params_type.__name__ == method.params
+    assert method.params_type.__name__ == method.params.rpartition(".")[2]
     assert method.result_type is not None
     assert set(method.errors) <= set(ERRORS)
     assert method.summary
@@ -38,12 +39,13 @@ def test_required_parameters_come_first_because_they_bind_by_position_too(method
     assert required == sorted(required, reverse=True)
 
 
-@pytest.mark.parametrize("module", [contract_params, contract_results, contract_status])
+@pytest.mark.parametrize("module", [contract_appointments, contract_params, contract_results, contract_status])
 def test_every_type_is_used_and_every_field_documented(module: Any) -> None:
     types = [
         value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__
     ]
-    reached = {method.params for method in METHODS.values()} | {method.result for method in METHODS.values()}
+    named = {method.params for method in METHODS.values()} | {method.result for method in METHODS.values()}
+    reached = {name.rpartition(".")[2] for name in named}
     nested = {str(field.type) for contract_type in types for field in fields_of(contract_type)}
 
     for contract_type in types:
@@ -81,7 +83,8 @@ def test_the_client_can_import_the_contract_without_anything_but_the_standard_li
     script = (
         "import sys; import voicebotd.control.contract, voicebotd.control.contract_docs\n"
         "heavy = {'pydantic', 'structlog', 'asyncio', 'voicebotd.control.jsonrpc'} & set(sys.modules)\n"
-        "lazy = {f'voicebotd.control.contract_{name}' for name in ('params', 'results', 'status')} & set(sys.modules)\n"
+        "parts = ('appointments', 'params', 'results', 'status')\n"
+        "lazy = {f'voicebotd.control.contract_{name}' for name in parts} & set(sys.modules)\n"
         "sys.exit(f'{heavy} {lazy}' if heavy or lazy else 0)"
     )
 

@@ -159,7 +159,11 @@ def test_what_only_the_owner_may_do(
 
 
 def test_the_contract_gives_the_owner_alone_what_the_table_of_rights_says() -> None:
-    assert {name for name, method in METHODS.items() if method.scope == "admin"} == {"config.set"}
+    assert {name for name, method in METHODS.items() if method.scope == "admin"} == {
+        "appointments.cancel",
+        "appointments.export",
+        "config.set",
+    }
 
 
 def test_a_batch_is_done_in_its_order(make_methods: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from voicebotctl.cli import main
+from voicebotd.control import contract_appointments as a
 from voicebotd.control import contract_results as r
 from voicebotd.control import contract_status as s
 
@@ -71,6 +72,21 @@ CONFIG = r.Config(
     }
 )
 ENTRY = r.HistoryEntry(conversation_id="c1", started_at=1000.0, ended_at=1065.0, model="gpt-x", turns=2)
+APPOINTMENT = a.AppointmentEntry(
+    appointment_id="a1",
+    service="consultation",
+    name="Anna Meyer",
+    code="417209",
+    date="2026-03-04",
+    time="10:00",
+    until="10:30",
+    starts_at=1_772_614_800,
+    ends_at=1_772_616_600,
+    zone="Europe/Berlin",
+    status="booked",
+    created_at=1_772_000_000,
+    changed_at=1_772_000_000,
+)
 ANSWERS: dict[str, Any] = {
     "status.get": STATUS,
     "conversation.start": r.ConversationStarted(conversation_id="c1"),
@@ -134,6 +150,9 @@ ANSWERS: dict[str, Any] = {
         ],
         next=41,
     ),
+    "appointments.list": a.AppointmentList(appointments=[APPOINTMENT], time_zone="Europe/Berlin", more=False),
+    "appointments.export": a.AppointmentsExport(calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", count=1),
+    "appointments.cancel": a.AppointmentCancelled(appointment=APPOINTMENT),
     "events.subscribe": r.Subscribed(topics=[], snapshot={"state": {"state": "listening"}}, seq=7),
     "log.level": r.LogLevelSet(level="debug"),
     "rpc.discover": {"openrpc": "1.2.6", "methods": [{"name": "status.get", "summary": "what the box does"}]},

@@ -81,6 +81,13 @@ TABLE = {
         [("history.get", {"conversation_id": "c1"})],
         "assistant: Yes, at ten.  [interrupted; heard: Yes,]",
     ),
+    "appointments list": (["appointments", "list"], [("appointments.list", {})], "Anna Meyer"),
+    "appointments export": (["appointments", "export"], [("appointments.export", {})], "BEGIN:VCALENDAR"),
+    "appointments cancel": (
+        ["appointments", "cancel", "a1"],
+        [("appointments.cancel", {"appointment_id": "a1"})],
+        "cancelled: 2026-03-04",
+    ),
     "history search": (
         ["history", "search", "table", "tw*", "--limit", "1", "--before", "50"],
         [("history.search", {"query": "table tw*", "limit": 1, "before": 50})],
@@ -210,7 +217,7 @@ def test_help_lists_every_command_with_the_contracts_summary(capsys):
     text = capsys.readouterr().out
     for name, command in cli._all_commands().items():
         summary = command.summary or METHODS[command.method].summary
-        assert f"  {name:14}  {summary}" in text
+        assert f"  {name:{max(map(len, cli._all_commands()))}}  {summary}" in text
 
 
 @pytest.mark.parametrize("name", cli._all_commands())

@@ -84,6 +84,10 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(code=1014, kind="file.unwritable", summary="the output file that came cannot be written"),
         ErrorKind(code=1015, kind="audio.busy", summary="the sound is in use for something else", retryable=True),
         ErrorKind(code=1016, kind="link.unsupported", summary="the server in use has nothing of the kind"),
+        ErrorKind(code=1018, kind="appointments.not_found", summary="no such appointment, or not booked any more"),
+        ErrorKind(
+            code=1019, kind="appointments.unavailable", summary="the book cannot be read or written", retryable=True
+        ),
     )
 }
 
@@ -92,8 +96,8 @@ ERRORS: dict[str, ErrorKind] = {
 class Method:
     """One verb of the socket.
 
-    `params` and `result` name dataclasses of contract_params.py and contract_results.py. Names, because each dataclass
-    costs about a millisecond to make, and a client that asks for the status needs none of them.
+    `params` and `result` name dataclasses of contract_params.py and contract_results.py, or `x.Name` of contract_x.py.
+    Names, because each dataclass costs about a millisecond to make, and a client that asks for the status needs none.
     """
 
     name: str
@@ -106,13 +110,17 @@ class Method:
 
     @property
     def params_type(self) -> type[Any]:
-        found: type[Any] = getattr(import_module("voicebotd.control.contract_params"), self.params)
-        return found
+        return _declared(self.params, "params")
 
     @property
     def result_type(self) -> type[Any]:
-        found: type[Any] = getattr(import_module("voicebotd.control.contract_results"), self.result)
-        return found
+        return _declared(self.result, "results")
+
+
+def _declared(name: str, home: str) -> type[Any]:
+    part, _, name = name.rpartition(".")
+    found: type[Any] = getattr(import_module(f"voicebotd.control.contract_{part or home}"), name)
+    return found
 
 
 _RUNNING = ("conversation.not_running", "link.unavailable")
@@ -262,6 +270,30 @@ METHODS: dict[str, Method] = {
             result="HistoryFound",
             scope="read",
             errors=("history.unavailable",),
+        ),
+        Method(
+            name="appointments.list",
+            summary="list appointments, the earliest first",
+            params="appointments.AppointmentsListParams",
+            result="appointments.AppointmentList",
+            scope="read",
+            errors=("appointments.unavailable",),
+        ),
+        Method(
+            name="appointments.export",
+            summary="appointments as an iCalendar document",
+            params="appointments.AppointmentsExportParams",
+            result="appointments.AppointmentsExport",
+            scope="admin",
+            errors=("appointments.unavailable",),
+        ),
+        Method(
+            name="appointments.cancel",
+            summary="cancel an appointment for a visitor",
+            params="appointments.AppointmentCancelParams",
+            result="appointments.AppointmentCancelled",
+            scope="admin",
+            errors=("appointments.not_found", "appointments.unavailable"),
         ),
         Method(
             name="events.subscribe",

@@ -46,7 +46,7 @@ def _method(method: Method, schemas: dict[str, Any]) -> dict[str, Any]:
             }
             for field in fields_of(method.params_type)
         ],
-        "result": {"name": method.result, "schema": result},
+        "result": {"name": method.result.rpartition(".")[2], "schema": result},
         "errors": [
             {"code": ERRORS[kind].code, "message": ERRORS[kind].summary, "data": {"kind": kind}}
             for kind in method.errors
