@@ -135,6 +135,21 @@ def test_a_rehearsal_needs_no_key(run):
     assert run("--check", "--rehearse")[0] == Exit.OK
 
 
+def test_faults_are_listed_and_read_before_anything_begins(run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("--fault", "list")
+    assert ended.value.code == Exit.OK
+    assert "half-open" in capsys.readouterr().out
+    for words, complaint in (
+        (("--rehearse", "--fault", "rts"), "did you mean rst?"),
+        (("--fault", "rst"), "--fault is for --rehearse"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run(*words)
+        assert ended.value.code == Exit.USAGE == 2
+        assert complaint in capsys.readouterr().err
+
+
 def test_a_database_of_a_later_version_is_a_matter_of_configuration(run, at_home):
     with sqlite3.connect(at_home.database) as database:
         database.execute("PRAGMA user_version = 999")
@@ -167,7 +182,8 @@ def test_the_daemon_gets_the_arguments_now_and_at_each_reload(run, monkeypatch, 
             pass
 
     monkeypatch.setattr("voicebotd.daemon.Daemon", Daemon)
-    assert run("--rehearse", "--set", "session.voice=cedar", "--socket", "other.sock")[0] == Exit.OK
+    words = ("--rehearse", "--fault", "rst", "--set", "session.voice=cedar", "--socket", "other.sock")
+    assert run(*words)[0] == Exit.OK
     for loaded in seen:
         assert loaded.settings.service.provider == "rehearsal"
         assert loaded.settings.session.voice == "cedar"

@@ -3,7 +3,10 @@
 import asyncio
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from voicebotd.errors import RealtimeError
 from voicebotd.rehearsing import rehearsal
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("log")]
@@ -30,3 +33,17 @@ async def test_a_server_that_is_named_is_used(directories, words):
     loaded = directories.load(*words)
     async with rehearsal(loaded) as pointed:
         assert pointed(loaded) is loaded
+
+
+async def test_the_built_in_server_fails_as_it_is_told_to(directories):
+    loaded = directories.load("service.provider=rehearsal")
+    async with rehearsal(loaded, faults=["status=503"]) as pointed:
+        with pytest.raises(InvalidStatus):
+            await connect(pointed(loaded).settings.service.base_url)
+
+
+async def test_faults_that_no_built_in_server_would_be_there_for_are_refused(directories):
+    loaded = directories.load("service.provider=rehearsal", "service.base_url=ws://127.0.0.1:9/v1")
+    with pytest.raises(RealtimeError, match="--fault is for the built-in server"):
+        async with rehearsal(loaded, faults=["rst"]):
+            pytest.fail("it was entered")

@@ -89,7 +89,24 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     for word in arguments.set:
         if "=" not in word:
             parser.error(f"--set {word}: KEY=VALUE is needed")
+    if arguments.fault:
+        _check_faults(parser, arguments)
     return arguments
+
+
+def _check_faults(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    from voicebotd.rehearsal.fault_words import FaultWordsError, list_of_faults, parse_fault  # noqa: PLC0415
+
+    if "list" in arguments.fault:
+        print(list_of_faults())  # noqa: T201
+        parser.exit(Exit.OK)
+    if not arguments.rehearse:
+        parser.error("--fault is for --rehearse")
+    for word in arguments.fault:
+        try:
+            parse_fault(word)
+        except FaultWordsError as error:
+            parser.error(f"--fault: {error.message}; {error.hint}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="set one key; beats all files")
     parser.add_argument("--socket", metavar="PATH", help="control socket in place of the usual one")
     parser.add_argument("--rehearse", action="store_true", help="talk to the built-in server: no key, no network")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=ARG]",
+        help="with --rehearse: have the service fail on purpose; may be repeated; --fault list tells all there is",
+    )
     parser.add_argument("--check", action="store_true", help="check the configuration and the key, then exit")
     parser.add_argument("--version", action="version", version=f"voicebotd {version('voicebotd')}")
     files = parser.add_argument_group("one conversation with a file as the microphone")
@@ -149,7 +173,7 @@ async def _serve(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.daemon import Daemon  # noqa: PLC0415
     from voicebotd.rehearsing import rehearsal  # noqa: PLC0415
 
-    async with rehearsal(loaded) as pointed:
+    async with rehearsal(loaded, faults=arguments.fault) as pointed:
         await Daemon(pointed(loaded), load_again=lambda: pointed(_load(arguments))).run()
     return Exit.OK
 
@@ -178,7 +202,7 @@ async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await asyncio.to_thread(probe, arguments.audio_file)  # before anything begins and says so
-        async with rehearsal(loaded) as pointed:
+        async with rehearsal(loaded, faults=arguments.fault) as pointed:
             document = await hold(pointed(loaded), arguments.audio_file, output_path=arguments.output)
     except AudioError as error:
         _complain(error.message)

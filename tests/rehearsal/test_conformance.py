@@ -15,6 +15,8 @@ from openai.types.realtime.realtime_session_create_response import RealtimeSessi
 from pydantic import BaseModel
 
 from voicebotd.rehearsal import speech
+from voicebotd.rehearsal.fault_table import KINDS
+from voicebotd.rehearsal.faults import Doom
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS
 from voicebotd.rehearsal.script import ScriptBrain
 from voicebotd.rehearsal.script_file import BUNDLED, load_script
@@ -80,6 +82,9 @@ class Rich:
 
     def send(self, type_: str, **fields: Any) -> list[ServerEvent]:
         return self._keep(self.session.receive({"type": type_, **fields}, self.now_s).events)
+
+    def suffer(self, doom: Doom) -> None:
+        self._keep(self.session.suffer(doom, self.now_s).events)
 
     def speak(self) -> None:
         audio = base64.b64encode(bytes(3200 * PCM_BYTES_PER_MS)).decode()
@@ -159,6 +164,13 @@ def turns_by_hand(rich: Rich) -> None:
     rich.send("input_audio_buffer.commit")
 
 
+def fail(rich: Rich) -> None:
+    rich.send("response.create")
+    doom = KINDS["failed"].make("rate_limit_exceeded")
+    assert isinstance(doom, Doom)
+    rich.suffer(doom)
+
+
 def test_every_event_of_a_rich_conversation_parses_strictly_as_openais_types(tmp_path: Any) -> None:
     path = tmp_path / "script.yaml"
     path.write_text(SCRIPT)
@@ -181,6 +193,7 @@ def test_every_event_of_a_rich_conversation_parses_strictly_as_openais_types(tmp
     configure(rich, None)
     rich.speak()
     turns_by_hand(rich)
+    fail(rich)
     rich.now_s = 10_000.0
     rich.run_until("error")
 
@@ -193,6 +206,7 @@ def test_every_event_of_a_rich_conversation_parses_strictly_as_openais_types(tmp
         "completed",
         "cancelled",
         "incomplete",
+        "failed",
     }
 
 

@@ -62,3 +62,17 @@ async def test_what_is_waited_for_may_be_there_already_or_come_later() -> None:
 async def test_waiting_for_what_never_comes_ends() -> None:
     with pytest.raises(TimeoutError):
         await Journal().until_received(lambda _: True, timeout_s=0)
+
+
+@pytest.mark.asyncio
+async def test_a_fault_that_acts_can_be_awaited_so_often_as_it_does() -> None:
+    journal = Journal()
+    waiting = asyncio.create_task(journal.until_fault("rst", times=2, timeout_s=5))
+    for name in ("rst", "fin", "rst"):
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        journal.record_link("s", {"type": "fault", "fault": name})
+    await waiting
+    assert journal.faults == ["rst", "fin", "rst"]
+    with pytest.raises(TimeoutError):
+        await journal.until_fault("fin", times=2, timeout_s=0.01)

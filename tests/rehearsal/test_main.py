@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 DEADLINE_S = 30
 
@@ -66,3 +67,27 @@ async def test_a_port_that_is_taken_is_said_in_one_line() -> None:
 async def test_a_speed_that_is_none_is_a_usage_error(speed: str) -> None:
     code, _ = await ended(await start("--speed", speed))
     assert code == 2
+
+
+@pytest.mark.asyncio
+async def test_faults_act_and_the_seed_is_taken() -> None:
+    process = await start("--port", "0", "--fault", "status=503", "--seed", "7")
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        url = (await process.stdout.readline()).decode().split()[-1]
+    with pytest.raises(InvalidStatus):
+        await connect(url)
+    process.terminate()
+    assert await ended(process) == (0, "")
+
+
+@pytest.mark.asyncio
+async def test_an_unknown_fault_is_a_usage_error_with_the_nearest_name_and_a_list_can_be_had() -> None:
+    code, errors = await ended(await start("--fault", "rts"))
+    assert code == 2
+    assert "did you mean rst?" in errors
+    process = await start("--fault", "list")
+    async with asyncio.timeout(DEADLINE_S):
+        listed, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"half-open" in listed

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from voicebotd.rehearsal.brain import Answer, Line, Past, Question
+from voicebotd.rehearsal.faults import Doom, ErrorBody
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS, Conversation, Item, Part
 from voicebotd.rehearsal.output import PIECE_MS
 from voicebotd.rehearsal.responses import TOKENS_PER_MINUTE, Responses, question_of
@@ -198,6 +200,68 @@ def test_given_input_replaces_the_conversation_and_may_refer_to_it() -> None:
     assert [question.text for question in stage.brain.asked] == ["own", "from the conversation", None]
     with pytest.raises(Refusal):
         stage.responses.create(SESSION, {"conversation": "none", "input": [{**reference, "id": "nobody"}]}, 0.0)
+
+
+# --- Rehearsed faults ------------------------------------------------------------------------------------------------
+
+
+def test_a_response_that_never_comes_is_not_even_asked_for() -> None:
+    stage = Stage()
+    stage.responses.doom(Doom(kind="never"), 0.0)
+    stage.responses.create(SESSION, {}, 0.0)
+    assert stage.outbox.drain() == []
+    assert stage.brain.asked == []
+    stage.create()
+    assert len(stage.brain.asked) == 1
+
+
+def test_what_is_out_of_band_does_not_meet_the_doom_of_the_conversation() -> None:
+    stage = Stage()
+    stage.responses.doom(Doom(kind="never"), 0.0)
+    stage.create(conversation="none")
+    stage.responses.create(SESSION, {}, 0.0)
+    assert stage.outbox.drain() == []
+
+
+def test_a_response_that_is_stuck_is_active_until_it_is_cancelled() -> None:
+    stage = Stage()
+    stage.responses.doom(Doom(kind="stuck"), 0.0)
+    stage.create()
+    assert stage.responses.due_s == math.inf
+    stage.responses.advance(10.0**6)
+    assert stage.outbox.drain() == []
+    with pytest.raises(Refusal):
+        stage.responses.create(SESSION, {}, 0.0)
+    stage.responses.cancel(None, "client_cancelled", 0.0)
+    assert stage.outbox.drain()[-1]["response"]["status"] == "cancelled"
+
+
+def test_a_response_fails_when_it_begins_or_in_the_middle() -> None:
+    error = ErrorBody(type="server_error", code="server_error", message="no")
+    stage = Stage()
+    stage.responses.doom(Doom(kind="failed", error=error), 0.0)
+    stage.responses.create(SESSION, {}, 0.0)
+    (created, _, done) = stage.outbox.drain()
+    assert (created["type"], done["type"]) == ("response.created", "response.done")
+    assert done["response"]["status_details"] == {"type": "failed", "error": error.wire()}
+    stage.create()
+    stage.responses.advance(0.0)
+    stage.responses.advance(0.0)
+    stage.responses.doom(Doom(kind="incomplete", reason="content_filter"), 0.0)
+    done = stage.outbox.drain()[-1]["response"]
+    assert done["status_details"] == {"type": "incomplete", "reason": "content_filter"}
+    assert done["output"][0]["content"][0]["transcript"] == "one"
+    assert stage.responses.active is None
+
+
+def test_who_fails_for_want_of_tokens_says_when_there_will_be_some() -> None:
+    error = ErrorBody(type="t", code="rate_limit_exceeded", message="no")
+    stage = Stage()
+    stage.create()
+    stage.responses.doom(Doom(kind="failed", error=error, reset_s=1.5), 0.0)
+    limits, done = stage.outbox.drain()
+    assert limits["rate_limits"][0] | {"remaining": 0, "reset_seconds": 1.5} == limits["rate_limits"][0]
+    assert done["response"]["status"] == "failed"
 
 
 CALL = Item(item_id="c", type="function_call", name="f", call_id="c")

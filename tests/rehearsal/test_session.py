@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from voicebotd.rehearsal.brain import Answer, Line, Past, Question
+from voicebotd.rehearsal.faults import Doom, IgnoreUpdate
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS
 from voicebotd.rehearsal.session import Close, Session, Step
 from voicebotd.rehearsal.settings import default_session
@@ -303,6 +304,21 @@ def test_an_error_names_the_event_that_caused_it(client: Client) -> None:
 
 def test_what_is_not_an_event_is_refused_too(client: Client) -> None:
     assert only_error(client.session.refuse(Refusal("invalid_event", "no")).events)["code"] == "invalid_event"
+
+
+def test_a_rehearsed_fault_ends_the_response_that_runs(client: Client) -> None:
+    client.send("response.create")
+    (done,) = client.session.suffer(Doom(kind="incomplete", reason="content_filter"), client.now_s).events
+    assert done["response"]["status"] == "incomplete"
+
+
+def test_an_update_may_be_confirmed_and_not_applied_once(client: Client) -> None:
+    assert client.session.suffer(IgnoreUpdate(), client.now_s).events == []
+    (ignored,) = client.update(instructions="Sing.")
+    assert ignored["type"] == "session.updated"
+    assert ignored["session"]["instructions"] != "Sing."
+    (applied,) = client.update(instructions="Sing.")
+    assert applied["session"]["instructions"] == "Sing."
 
 
 # --- Begin and end ---------------------------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import signal
 import sys
 from pathlib import Path
 
 from voicebotd.errors import ConfigError
+from voicebotd.rehearsal.fault_words import FaultWordsError, list_of_faults, parse_fault
 from voicebotd.rehearsal.script_file import DEFAULT_SCRIPT
 from voicebotd.rehearsal.server import SPEED, BrainFactory, RehearsalServer, parrot_brain, script_brain
 
@@ -36,7 +38,25 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--script", type=Path, metavar="FILE.yaml", default=DEFAULT_SCRIPT)
     parser.add_argument("--speed", type=_positive, default=SPEED, help="times real time (default: %(default)s)")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="append a JSON line for each event")
-    return parser.parse_args()
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=ARG]",
+        help="go wrong on purpose, as in close=1011@speaking/3; may be repeated; --fault list tells all there is",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="for faults that act at random (default: another each time)"
+    )
+    arguments = parser.parse_args()
+    if "list" in arguments.fault:
+        sys.stdout.write(f"{list_of_faults()}\n")
+        sys.exit(0)
+    try:
+        arguments.fault = [parse_fault(word) for word in arguments.fault]
+    except FaultWordsError as error:
+        parser.error(f"--fault: {error.message}; {error.hint}")
+    return arguments
 
 
 async def _run(arguments: argparse.Namespace, brain: BrainFactory) -> None:
@@ -45,7 +65,13 @@ async def _run(arguments: argparse.Namespace, brain: BrainFactory) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with RehearsalServer(
-        brain=brain, host=arguments.host, port=arguments.port, speed=arguments.speed, journal=arguments.journal
+        brain=brain,
+        host=arguments.host,
+        port=arguments.port,
+        speed=arguments.speed,
+        journal=arguments.journal,
+        faults=arguments.fault,
+        rng=random.Random(arguments.seed),  # noqa: S311 - chooses when a rehearsal goes wrong, guards nothing
     ) as server:
         sys.stdout.write(f"listening on {server.url}\n")
         sys.stdout.flush()

@@ -1,7 +1,8 @@
 """One response from `response.created` to `response.done`, in pieces, each sent when the owner says so.
 
 Owns the order of the events of a response, its status, its output tokens and the ways in which it ends: completed,
-cancelled, or incomplete at `max_output_tokens`. Pure; when a piece is due is the owner's business (responses.py).
+cancelled, incomplete at `max_output_tokens`, or as somebody else decides. Pure; when a piece is due is the owner's
+business (responses.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from voicebotd.rehearsal.output import Output, Piece, make_output
 from voicebotd.rehearsal.usage import Tokens, usage_wire
 from voicebotd.rehearsal.wire import Outbox
 
-Status = Literal["in_progress", "completed", "cancelled", "incomplete"]
+Status = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
 CancelReason = Literal["turn_detected", "client_cancelled"]
 
 
@@ -78,10 +79,13 @@ class Response:
         return 0
 
     def cancel(self, reason: CancelReason) -> None:
+        self.break_off("cancelled", {"reason": reason})
+
+    def break_off(self, status: Literal["cancelled", "incomplete", "failed"], details: dict[str, Any]) -> None:
         """End now: every `done` event is sent, with what was streamed. Only while `in_progress`."""
         if self._open is not None:
             self._close(self._open, "incomplete")
-        self._finish("cancelled", {"type": "cancelled", "reason": reason})
+        self._finish(status, {"type": status, **details})
 
     def _open_output(self, output: Output) -> None:
         item = output.item

@@ -6,11 +6,13 @@ streaming, the voice lock, and the count of tokens against the rate limit. Pure:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from voicebotd.rehearsal.brain import Brain, Past, Question
+from voicebotd.rehearsal.faults import Doom
 from voicebotd.rehearsal.items import Conversation, Item, item_from_wire
 from voicebotd.rehearsal.response import CancelReason, Response, ResponseRequest
 from voicebotd.rehearsal.settings import Settings
@@ -39,6 +41,7 @@ class Responses:
         self._running: dict[str, _Running] = {}
         self._context_before: list[Entry] = []
         self._tokens_used = 0
+        self._doom: Doom | None = None
         self.voice_locked = False
         """Assistant audio is present, so that the session's voice cannot change any more."""
         self.silent_from_s: float | None = None
@@ -63,6 +66,11 @@ class Responses:
         if not out_of_band and self.active is not None:
             message = "Conversation already has an active response in progress."
             raise Refusal("conversation_already_has_active_response", message)
+        doom = None if out_of_band else self._doom
+        if doom is not None:
+            self._doom = None
+            if doom.kind == "never":
+                return
         items = list(self._conversation)
         if "input" in params:
             items = [self._input_item(given) for given in params["input"]]
@@ -86,6 +94,23 @@ class Responses:
             self.silent_from_s = None
         response.begin()
         self._report_rate_limit(request.input_tokens.total)
+        if doom is not None:
+            self.doom(doom, now_s)
+
+    def doom(self, doom: Doom, now_s: float) -> None:
+        """Have the response that writes to the conversation end so, or the next one where none does."""
+        response = self.active
+        if response is None or doom.kind == "never":
+            self._doom = doom
+        elif doom.kind == "stuck":
+            self._running[response.request.response_id].due_s = math.inf
+        else:
+            if doom.reset_s is not None:
+                self._tokens_used = TOKENS_PER_MINUTE
+                self._emit_rate_limit(doom.reset_s)
+            details = {"reason": doom.reason} if doom.error is None else {"error": doom.error.wire()}
+            response.break_off(doom.kind, details)
+            self._forget(response, silent_from_s=now_s)
 
     def advance(self, now_s: float) -> None:
         """Send one piece of the response that has been due for longest, if one is due."""
@@ -124,11 +149,14 @@ class Responses:
 
     def _report_rate_limit(self, tokens: int) -> None:
         self._tokens_used = min(TOKENS_PER_MINUTE, self._tokens_used + tokens)
+        self._emit_rate_limit(self._tokens_used / TOKENS_PER_MINUTE * 60)
+
+    def _emit_rate_limit(self, reset_s: float) -> None:
         limit = {
             "name": "tokens",
             "limit": TOKENS_PER_MINUTE,
             "remaining": TOKENS_PER_MINUTE - self._tokens_used,
-            "reset_seconds": self._tokens_used / TOKENS_PER_MINUTE * 60,
+            "reset_seconds": reset_s,
         }
         self._outbox.emit("rate_limits.updated", rate_limits=[limit])
 

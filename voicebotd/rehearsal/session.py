@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voicebotd.rehearsal.brain import Brain
+from voicebotd.rehearsal.faults import Doom, ServiceEffect
 from voicebotd.rehearsal.input_buffer import InputBuffer
 from voicebotd.rehearsal.items import Conversation, Item, Part, duration_ms, item_from_wire
 from voicebotd.rehearsal.responses import Responses, past_of
@@ -54,6 +55,7 @@ class Session:
         self._detector = TurnDetector()
         self._turn_id = ""
         self._turn_start_ms = 0
+        self._ignores_update = False
         self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
             "session.update": self._on_session_update,
             "input_audio_buffer.append": self._on_append,
@@ -121,6 +123,14 @@ class Session:
         idle_due_s = self._idle_due_s
         if idle_due_s is not None and now_s >= idle_due_s:
             self._time_out(now_s)
+        return self._step()
+
+    def suffer(self, effect: ServiceEffect, now_s: float) -> Step:
+        """Take a rehearsed fault of the service itself."""
+        if isinstance(effect, Doom):
+            self._responses.doom(effect, now_s)
+        else:
+            self._ignores_update = True
         return self._step()
 
     def _step(self, heard: bytes = b"") -> Step:
@@ -193,7 +203,10 @@ class Session:
     # --- The client's events (checked; each raises Refusal before it changes anything) -------------------------------
 
     def _on_session_update(self, event: dict[str, Any], _now_s: float) -> None:
-        self._settings = apply_update(self._settings, event["session"], voice_locked=self._responses.voice_locked)
+        settings = apply_update(self._settings, event["session"], voice_locked=self._responses.voice_locked)
+        if not self._ignores_update:
+            self._settings = settings
+        self._ignores_update = False
         policy = turn_policy(self._settings)
         if policy != self._policy:
             self._policy = policy
