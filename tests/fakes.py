@@ -24,6 +24,7 @@ from voicebotd.control.handlers.box import Box
 from voicebotd.control.handlers.conversation import conversation_handlers
 from voicebotd.control.handlers.files import file_handlers
 from voicebotd.control.handlers.history import history_handlers
+from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
@@ -330,6 +331,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
     tunings.append(tuning)
     usual: dict[str, Any] = {
         "history": None,
+        "purge": None,
         "process_file": None,
         "health": lambda: {"audio": audio.health_check(), "link": link.health_check()},
         "rung": lambda: Rung(echo_control="half_duplex", why="because"),
@@ -346,6 +348,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         **selftest_handlers(box),
         **file_handlers(box),
         **history_handlers(box),
+        **history_admin_handlers(box),
     }
     return FakeBox(
         link=link, audio=audio, manager=manager, tuning=tuning, box=box, handlers=handlers, published=published

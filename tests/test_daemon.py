@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
+import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
@@ -25,6 +26,8 @@ from voicebotd.daemon import Daemon
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
 from voicebotd.realtime.backoff import Backoff
 from voicebotd.rehearsal.server import RehearsalServer
+from voicebotd.store.conversations import ConversationRepository
+from voicebotd.store.database import Database
 from voicebotd.system.logging import get_level
 from voicebotd.system.notify import Notifier
 
@@ -268,6 +271,29 @@ async def test_where_no_history_is_wanted_only_what_was_spent_is_kept(start, at_
     with closing(sqlite3.connect(at_home.database)) as database:
         assert database.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
         assert database.execute("SELECT usd FROM usage").fetchall() == [(0.25,)]
+
+
+async def test_what_was_kept_long_enough_goes_at_the_start_and_when_the_days_are_changed(start, at_home):
+    database = Database(at_home.database)
+    await database.open()
+    for name, days in (("month", 31), ("week", 8), ("day", 1)):
+        moment = time.time() - days * 86_400
+        await ConversationRepository(database).create(
+            ConversationRecord(conversation_id=name, started_at=moment, ended_at=moment)
+        )
+    await database.close()
+
+    async def left_is(client, *names):
+        async with asyncio.timeout(DEADLINE_S):
+            while {one["conversation_id"] for one in (await client.call("history.list"))["conversations"]} != {*names}:
+                pass
+
+    async with start(IDLE) as running, running.client() as client:
+        await left_is(client, "week", "day")
+        await client.call("config.set", values={"history.retention_days": 7})
+        await left_is(client, "day")
+        assert (await client.call("history.purge", older_than_days=0.5))["conversations"] == 1
+        await left_is(client)
 
 
 # The conversation, with files as microphone and loudspeaker.

@@ -36,6 +36,7 @@ from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.handlers.conversation import conversation_handlers
 from voicebotd.control.handlers.files import file_handlers
 from voicebotd.control.handlers.history import history_handlers
+from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import describe, status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
@@ -50,6 +51,8 @@ from voicebotd.service import Health
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.history import HistoryService, HistorySettings
+from voicebotd.store.purge import Purge
+from voicebotd.store.retention import Retention
 from voicebotd.system.coalesced import Coalesced
 from voicebotd.system.logging import set_level
 from voicebotd.system.notify import Notifier
@@ -69,6 +72,8 @@ class History:
 
     database: Database
     writer: HistoryService
+    purge: Purge
+    retention: Retention
     enabled: bool
 
     @property
@@ -96,6 +101,7 @@ class Daemon:
                 "audio.volume_percent": self._stack.audio.set_volume,
                 "audio.input_gain_db": self._stack.audio.set_input_gain,
                 "log.level": set_level,
+                "history.retention_days": self._history.retention.set_days,
             },
             reconnect=self._reconfigure,
             derived={RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control)},
@@ -109,6 +115,7 @@ class Daemon:
             link=self._stack.link,
             tuning=self._tuning,
             history=self._history.repositories,
+            purge=self._history.purge,
             process_file=self._process_file,
             health=self._health,
             rung=lambda: rung_of(self._tuning.loaded.settings),
@@ -142,6 +149,7 @@ class Daemon:
                 group.create_task(self._loan_over.run(), name="loan"),
                 group.create_task(self._history.writer.run(), name="history"),
                 group.create_task(self._booking.run(), name="appointments"),
+                group.create_task(self._history.retention.run(), name="retention"),
             ]
             await self._history.writer.connect()
             await self._announce()
@@ -190,7 +198,14 @@ class Daemon:
         settings = self._loaded.settings
         database = Database(database_path(settings, self._loaded.paths))
         kept = HistorySettings(conversations=settings.history.enabled, transcripts=settings.history.transcripts)
-        return History(database=database, writer=HistoryService(database, kept), enabled=settings.history.enabled)
+        purge = Purge(database)
+        return History(
+            database=database,
+            writer=HistoryService(database, kept),
+            purge=purge,
+            retention=Retention(purge, days=settings.history.retention_days),
+            enabled=settings.history.enabled,
+        )
 
     async def _open_database(self) -> None:
         """Open it now, so that READY means what it says. Only a database of a later version stops the daemon."""
@@ -213,6 +228,7 @@ class Daemon:
             file_handlers(box),
             history_handlers(box),
             appointment_handlers(self._booking),
+            history_admin_handlers(box),
         )
         return ControlServer(
             listening,

@@ -17,6 +17,7 @@ NAMES = {
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
     "appointments.list", "appointments.export", "appointments.cancel",
     "events.subscribe", "events.unsubscribe", "log.level",
+    "history.purge",
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import structlog
+
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
 from voicebotd.store.database import Database
 from voicebotd.store.history import HistoryService
@@ -29,4 +31,5 @@ async def main(path: Path, number: int) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -338,6 +338,58 @@ async def test_opening_that_is_cancelled_leaves_no_thread_and_works_the_next_tim
     await database.open()
     await write(database, "open")
     assert await texts(database) == ["open"]
+
+
+@pytest.mark.asyncio
+async def test_a_checkpoint_empties_the_log_unless_somebody_reads_an_older_state(
+    database: Database, path: Path
+) -> None:
+    wal = Path(f"{path}-wal")
+    await database.open()
+    await write(database, "one")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM notes").fetchall()
+        await write(database, "two")
+        assert not await database.checkpoint()
+    assert wal.stat().st_size > 0
+    assert await database.checkpoint()
+    assert wal.stat().st_size == 0
+    with held_by_another(path), pytest.raises(StoreError):  # and it waits for others as before
+        await write(database, "three")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_compacting_gives_the_room_back_and_keeps_the_rest(
+    database: Database, path: Path, in_memory: bool
+) -> None:
+    await _fill(database)
+    await database.open()
+    async with database.transaction() as transaction:
+        await transaction.execute_fetchall("DELETE FROM notes WHERE id > 1")
+    await database.compact(in_memory=in_memory)
+    assert await database.checkpoint()
+    assert path.stat().st_size < 50_000
+    assert len(await texts(database)) == 1
+
+
+@pytest.mark.asyncio
+async def test_compacting_that_is_cancelled_stops_and_leaves_all_as_it_was(database: Database, path: Path) -> None:
+    await database.open()
+    async with database.transaction() as transaction:
+        await transaction.execute_fetchall(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO notes (text) SELECT i || hex(zeroblob(1000)) FROM n"
+        )
+    task = asyncio.create_task(database.compact(in_memory=True))
+    await asyncio.wait({task}, timeout=0.05)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, DEADLINE_S)
+    await write(database, "after")
+    assert len(await texts(database)) == 20_001
 
 
 @pytest.mark.asyncio

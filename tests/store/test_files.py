@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import stat
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +57,26 @@ def test_a_dying_card_is_not_filled_with_damaged_databases(tmp_path: Path) -> No
         files.quarantine(database)
     assert raised.value.fault == "corrupt"
     assert database.exists()
+
+
+def test_copies_are_deleted_by_what_they_hold_or_by_their_age(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    for name, moment in (("v1.bak", 500.0), ("v2.bak", 1500.0)):
+        with closing(sqlite3.connect(f"{database}.{name}")) as backup:
+            backup.execute("CREATE TABLE turns (started_at REAL)")
+            backup.execute("INSERT INTO turns VALUES (?)", (moment,))
+            backup.commit()
+    old, young = (tmp_path / f"history.db.damaged-{year}0101T000000.000000Z" for year in (2001, 2002))
+    for damaged in (old, young, tmp_path / "history.db.v3.bak"):
+        damaged.write_text("rubbish")
+    Path(f"{old}-wal").touch()
+    os.utime(old, (900, 900))
+    database.touch()
+    assert files.remove_copies(database, 1000.0) == (old.name, "history.db.v1.bak")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "history.db", young.name, "history.db.v2.bak", "history.db.v3.bak"
+    ]  # fmt: skip
+    assert "history.db.v3.bak" in files.remove_copies(database, time.time() + 1)
 
 
 def test_a_backup_is_private_and_replaces_the_older_one_of_its_version(tmp_path: Path) -> None:

@@ -313,6 +313,20 @@ async def test_disconnect_without_run_returns_at_once(database: Database) -> Non
 
 
 @pytest.mark.asyncio
+async def test_what_an_earlier_life_left_open_is_closed_and_what_this_one_began_is_not(database: Database) -> None:
+    async with running(database) as history:
+        history.record(replace(CONVERSATION, conversation_id="killed"))
+        assert await history.flush(deadline_s=DEADLINE_S)
+    async with running(database) as history:
+        history.record(CONVERSATION)
+        assert await history.flush(deadline_s=DEADLINE_S)
+        history.record(turn(1))
+        assert await history.flush(deadline_s=DEADLINE_S)
+    reasons = {one.conversation_id: one.end_reason for one in await ConversationRepository(database).get_all()}
+    assert reasons == {"killed": "the daemon was killed", "c": ""}
+
+
+@pytest.mark.asyncio
 async def test_run_that_is_cancelled_in_mid_write_leaves_the_database_usable(database: Database, path: Path) -> None:
     await database.open()
     service = HistoryService(database, NEVER_AGAIN)

@@ -153,6 +153,9 @@ ANSWERS: dict[str, Any] = {
     "appointments.list": a.AppointmentList(appointments=[APPOINTMENT], time_zone="Europe/Berlin", more=False),
     "appointments.export": a.AppointmentsExport(calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", count=1),
     "appointments.cancel": a.AppointmentCancelled(appointment=APPOINTMENT),
+    "history.purge": r.HistoryPurged(
+        conversations=2, turns=9, tool_calls=1, copies=["voicebotd.db.v2.bak"], traces="in unused space"
+    ),
     "events.subscribe": r.Subscribed(topics=[], snapshot={"state": {"state": "listening"}}, seq=7),
     "log.level": r.LogLevelSet(level="debug"),
     "rpc.discover": {"openrpc": "1.2.6", "methods": [{"name": "status.get", "summary": "what the box does"}]},

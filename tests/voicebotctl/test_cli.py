@@ -88,6 +88,11 @@ TABLE = {
         [("appointments.cancel", {"appointment_id": "a1"})],
         "cancelled: 2026-03-04",
     ),
+    "history purge": (
+        ["history", "purge", "30", "--compact"],
+        [("history.purge", {"older_than_days": 30.0, "compact": True})],
+        "removed: 2 conversations, 9 turns, 1 calls\nremoved: voicebotd.db.v2.bak\ntraces stay in unused space\n",
+    ),
     "history search": (
         ["history", "search", "table", "tw*", "--limit", "1", "--before", "50"],
         [("history.search", {"query": "table tw*", "limit": 1, "before": 50})],

@@ -1,4 +1,4 @@
-"""history list, show, search: past conversations."""
+"""history list, show, search, purge: past conversations."""
 
 from __future__ import annotations
 
@@ -102,8 +102,29 @@ def _hit(hit: Mapping[str, Any], style: Style) -> str:
     return f"{where}  {one_line(hit['role'])}: {painted}{one_piece(text[place:])}"
 
 
+def _purge_arguments(parser: ArgumentParser) -> None:
+    parameters = Parameters("history.purge")
+    parameters.positional(parser, "older_than_days", metavar="DAYS")
+    parameters.option(parser, "compact")
+
+
+def _purge(context: Context, args: Namespace) -> int:
+    params = given(args, "older_than_days", "compact")
+    context.show(context.call("history.purge", params, default_s=None), _purged)
+    return 0
+
+
+def _purged(purged: Mapping[str, Any]) -> str:
+    removed = f"removed: {purged['conversations']} conversations, {purged['turns']} turns, {purged['tool_calls']} calls"
+    lines = [removed, *(f"removed: {copy}" for copy in purged["copies"])]
+    if purged["traces"]:
+        lines.append(f"traces stay {purged['traces']}")
+    return "\n".join(map(one_line, lines))
+
+
 COMMANDS: Commands = {
     "history list": Command(_list, method="history.list", arguments=_list_arguments),
     "history show": Command(_show, method="history.get", arguments=_show_arguments),
+    "history purge": Command(_purge, method="history.purge", arguments=_purge_arguments),
     "history search": Command(_search, method="history.search", arguments=_search_arguments),
 }

@@ -248,6 +248,9 @@ class History(Section):
     """The database file; `auto` is `voicebotd.db` in the state directory."""
     transcripts: bool = _key(True, "restart")
     """Keep the words that were said; false keeps only that and when something was said."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = _key(30, "live", unit="days")
+    """What was said longer ago is removed for good, when the daemon starts and every night; null: never. What it cost
+    stays."""
 
 
 class Control(Section):
@@ -298,7 +301,6 @@ LATER_KEYS = (
     "tools.timeout_s",
     "tools.directory",
     "tools.modules",
-    "history.retention_days",
     "history.recordings",
     "budget",
 )

@@ -296,6 +296,14 @@ METHODS: dict[str, Method] = {
             errors=("appointments.not_found", "appointments.unavailable"),
         ),
         Method(
+            name="history.purge",
+            summary="remove old conversations for good; what they cost stays",
+            params="HistoryPurgeParams",
+            result="HistoryPurged",
+            scope="admin",
+            errors=("history.unavailable",),
+        ),
+        Method(
             name="events.subscribe",
             summary="be told what happens: notifications `event` {topic, seq, time, data} and `gap` {dropped}",
             params="EventsParams",

@@ -141,6 +141,21 @@ class HistorySearchParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPurgeParams:
+    older_than_days: float = field(
+        metadata=doc(
+            "remove what was over so long ago; 0: everything that is over", minimum=0, maximum=36_500, unit="d"
+        )
+    )
+    compact: bool = field(
+        default=False,
+        metadata=doc(
+            "write a large file anew too, so that no trace stays; nothing is saved meanwhile (a minute or so)"
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsParams:
     topics: list[Topic] | None = field(default=None, metadata=doc("which topics; default: all"))
 

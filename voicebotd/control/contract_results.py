@@ -255,6 +255,15 @@ class HistoryFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPurged:
+    conversations: int = field(metadata=doc("conversations removed"))
+    turns: int = field(metadata=doc("turns removed"))
+    tool_calls: int = field(metadata=doc("calls removed"))
+    copies: list[str] = field(metadata=doc("backups and damaged databases removed, by name"))
+    traces: str = field(metadata=doc("where something of it may still be read, and why; empty: nowhere"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribed:
     topics: list[Topic] = field(metadata=doc("all topics that this client gets from now on"))
     snapshot: dict[str, Any] = field(metadata=doc("topic to latest data, of the topics that describe a state"))

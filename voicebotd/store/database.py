@@ -102,6 +102,43 @@ class Database:
         except sqlite3.Error as error:
             raise self._understood(error) from error
 
+    async def checkpoint(self) -> bool:
+        """Put all that is in the log (`-wal`) into the file and cut the log to nothing, without waiting for anybody.
+
+        False: somebody reads or writes just now, or reads an older state, so it cannot be; try again.
+        """
+        async with self._lock:
+            writer = await self._connected_writer()
+            return await _unbroken(self._checkpoint(writer))
+
+    async def compact(self, *, in_memory: bool) -> None:
+        """Write the whole file anew: smaller, and without what was deleted. Everybody else's writes wait meanwhile.
+
+        `in_memory`: the copy that this takes on the way is there and not on the disk. Raises `StoreError`; then the
+        file is as it was.
+        """
+        async with self._lock:
+            writer = await self._connected_writer()
+            try:
+                await writer.execute_fetchall(f"PRAGMA temp_store = {'MEMORY' if in_memory else 'FILE'}")
+                try:
+                    await _interruptible(writer, writer.execute_fetchall("VACUUM"))
+                finally:
+                    await _unbroken(writer.execute_fetchall("PRAGMA temp_store = MEMORY"))
+            except sqlite3.Error as error:
+                raise self._understood(error) from error
+
+    async def _checkpoint(self, writer: aiosqlite.Connection) -> bool:
+        try:
+            await writer.execute_fetchall("PRAGMA busy_timeout = 0")
+            try:
+                [row] = await writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                await writer.execute_fetchall(f"PRAGMA busy_timeout = {round(self._busy_timeout_s * 1000)}")
+        except sqlite3.Error as error:
+            raise self._understood(error) from error
+        return int(row[0]) == 0
+
     async def _connected_writer(self) -> aiosqlite.Connection:
         """Return the writing connection, opening both where need be. The caller holds the lock."""
         if not self._wanted:
@@ -133,6 +170,8 @@ class Database:
                 await _check_integrity(writer)
                 await writer.execute_fetchall("PRAGMA journal_mode = WAL")
                 await writer.execute_fetchall("PRAGMA synchronous = FULL")
+                await writer.execute_fetchall("PRAGMA secure_delete = ON")  # deleted words are overwritten
+                await writer.execute_fetchall("PRAGMA temp_store = MEMORY")  # and are in no file outside either
                 await schema.migrate(writer, self._migrations, self.path)
                 await writer.execute_fetchall("PRAGMA foreign_keys = ON")
                 reader = await on_failure.enter_async_context(self._connection())
@@ -187,6 +226,23 @@ async def _unbroken(operation: Coroutine[Any, Any, _T]) -> _T:
     if cancellation is not None:
         raise cancellation from task.exception()
     return task.result()
+
+
+async def _interruptible(writer: aiosqlite.Connection, operation: Coroutine[Any, Any, _T]) -> _T:
+    """Await what may take long; a cancellation stops it and waits until it has stopped."""
+    task = asyncio.ensure_future(operation)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await writer.interrupt()
+        await _unbroken(_outcome(task))
+        raise
+
+
+async def _outcome(task: asyncio.Future[Any]) -> None:
+    """Wait for what was interrupted; that it fails is what was wanted."""
+    await asyncio.wait({task})
+    task.exception()
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The database as files: made private, set aside when damaged, kept when migrated.
 
-Owns names and modes on the disk. Blocking: called from a worker thread, never from the event loop. Knows no SQL.
+Owns names and modes on the disk. Blocking: called from a worker thread, never from the event loop.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +64,29 @@ def finish_backup(unfinished: Path, path: Path, version: int) -> Path:
     unfinished.replace(backup)
     _sync(backup.parent)
     return backup
+
+
+def remove_copies(path: Path, limit: float) -> tuple[str, ...]:
+    """Delete the copies of the database that hold what is older than `limit` (Unix seconds); return their names.
+
+    A backup is asked what it holds. A damaged database can only go by the time of its last change.
+    """
+    removed = []
+    for copy in [*path.parent.glob(f"{path.name}.v*.bak"), *path.parent.glob(f"{path.name}.damaged-*Z")]:
+        if copy.stat().st_mtime < limit or (copy.suffix == ".bak" and _begins_before(copy, limit)):
+            for companion in _COMPANIONS:
+                Path(f"{copy}{companion}").unlink(missing_ok=True)
+            removed.append(copy.name)
+    return tuple(sorted(removed))
+
+
+def _begins_before(backup: Path, limit: float) -> bool:
+    with closing(sqlite3.connect(f"{backup.as_uri()}?immutable=1", uri=True)) as database:
+        try:
+            [found] = database.execute("SELECT EXISTS (SELECT 1 FROM turns WHERE started_at < ?)", (limit,)).fetchone()
+        except sqlite3.Error:
+            return False  # not readable: it goes by its time, like a damaged one
+    return bool(found)
 
 
 def _sync(target: Path) -> None:

@@ -21,6 +21,7 @@ from voicebotd.store.backlog import Backlog, retry_delay_s, without_words
 from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
+from voicebotd.store.purge import close_left_open
 from voicebotd.store.sql import SqlRepository
 from voicebotd.store.usage import UsageRepository
 
@@ -28,6 +29,9 @@ _log = structlog.get_logger("history")
 
 DISCONNECT_S = 3.0
 """How long `disconnect` may take: the daemon has five seconds to stop."""
+
+KILLED = "the daemon was killed"
+"""Why a conversation ended whose daemon could not say why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class HistoryService(BaseService):
         self._what = "history" if self._settings.conversations else "usage"
         self._backlog = Backlog(limit=self._settings.limit_records)
         self._fault: StoreError | None = None
+        self._earlier_lives_ended = False
         self._connected = False
         self._stopping = False
         self._running = False
@@ -168,6 +173,9 @@ class HistoryService(BaseService):
 
     async def _write_batch(self) -> None:
         await self._database.open()
+        if not self._earlier_lives_ended:
+            await close_left_open(self._database, reason=KILLED)
+            self._earlier_lives_ended = True
         batch = self._backlog.oldest(self._settings.batch_records)
         if not batch:
             return

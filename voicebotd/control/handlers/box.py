@@ -21,6 +21,7 @@ from voicebotd.realtime.service import OpenAIService
 from voicebotd.service import Health
 from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
+from voicebotd.store.purge import Purge
 from voicebotd.store.usage import UsageRepository
 
 Answer = TypeVar("Answer")
@@ -57,6 +58,7 @@ class Box:
     tuning: Tuning
     history: Repositories | None
     """None: no history is kept."""
+    purge: Purge
     process_file: ProcessFile
     health: Callable[[], Mapping[str, Health]]
     rung: Callable[[], Rung]

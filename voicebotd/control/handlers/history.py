@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from voicebotd.control.caller import Caller
-from voicebotd.control.contract_params import HistoryGetParams, HistoryListParams, HistorySearchParams
+from voicebotd.control.contract_params import (
+    HistoryGetParams,
+    HistoryListParams,
+    HistorySearchParams,
+)
 from voicebotd.control.contract_results import (
     HistoryConversation,
     HistoryEntry,
