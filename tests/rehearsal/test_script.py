@@ -111,3 +111,34 @@ def test_speech_is_reported_in_the_words_of_the_turn_that_answers_it() -> None:
     assert (talk.hear(), talk.hear()) == ("first", "first")
     talk.ask()
     assert talk.hear(bytes(48_000)) == "(1.0 s of speech)"
+
+
+def test_a_turn_says_and_calls_with_what_a_function_answered_and_is_recognised_by_it() -> None:
+    told = Line(text="It is {book.code}.", pcm=b"")
+    cancel = Call(name="cancel", arguments='{"code": "{book.code}"}')
+    script = Script(
+        turns=(
+            Turn(calls=(Call(name="book", arguments="{}"),)),
+            Turn(says=(told,)),
+            Turn(calls=(cancel,)),
+            Turn(says=(told,)),
+        ),
+        idle=told,
+        out_of_band=told,
+        after_last="last",
+    )
+    past = (
+        Past(kind="user", text="?"),
+        Past(kind="call", name="book", text="{}"),
+        Past(kind="output", text='{"code": 7}'),
+    )
+    [line] = ScriptBrain(script).answer(Question(past=past)).parts
+    assert isinstance(line, Line)
+    assert line.text == "It is 7."
+    past += (Past(kind="assistant", text="It is 7."), Past(kind="user", text="?"))
+    [call] = ScriptBrain(script).answer(Question(past=past)).parts
+    assert call == Call(name="cancel", arguments='{"code": "7"}')
+    past += (Past(kind="call", name="cancel", text='{"code": "7"}'), Past(kind="output", text="done"))
+    [line] = ScriptBrain(script).answer(Question(past=past)).parts
+    assert isinstance(line, Line)
+    assert line.text == "It is 7."

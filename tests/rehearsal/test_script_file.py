@@ -11,6 +11,7 @@ import yaml
 from voicebotd.errors import ConfigError
 from voicebotd.rehearsal import speech
 from voicebotd.rehearsal.brain import Call, Line
+from voicebotd.rehearsal.filling import has_gaps
 from voicebotd.rehearsal.murmur import murmur
 from voicebotd.rehearsal.script import Script
 from voicebotd.rehearsal.script_file import BUNDLED, load_script
@@ -28,7 +29,7 @@ def test_the_bundled_scripts_have_a_recording_for_every_line(path: Path) -> None
     assert script.greeting is not None
     lines = [script.greeting, script.idle, *(line for turn in script.turns for line in turn.says)]
     recorded = {speech.clip(name).pcm for name in speech.clip_texts()}
-    assert all(line.pcm in recorded for line in lines)
+    assert all(line.pcm in recorded for line in lines if not has_gaps(line))
 
 
 def test_the_demonstration_hears_what_its_visitor_says() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicebotd.rehearsal.brain import Answer, Call, Line, Past, Question, spoken_length
-from voicebotd.rehearsal.place import Place, place_of
+from voicebotd.rehearsal.filling import filled, has_gaps, outputs_of
+from voicebotd.rehearsal.place import Parts, Place, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class ScriptBrain:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._turns = tuple(turn.answer.parts for turn in script.turns)
+        self._has_gaps = any(has_gaps(part) for parts in self._turns for part in parts)
         lines = (script.greeting, script.idle, script.out_of_band)
         self._others = (
             *((line,) for line in lines if line is not None),
@@ -79,10 +81,17 @@ class ScriptBrain:
             return Answer(parts=place.rest)
         if question.opening and self._script.greeting is not None:
             return Answer(parts=(self._script.greeting,))
-        return self._turn(place).answer
+        return Answer(parts=self._filled(self._turn(place).answer.parts, question.past))
 
     def _place(self, past: tuple[Past, ...]) -> Place:
-        return place_of(self._turns, self._others, past)
+        turns = tuple(self._filled(parts, past) for parts in self._turns)
+        return place_of(turns, self._others, past)
+
+    def _filled(self, parts: Parts, past: tuple[Past, ...]) -> Parts:
+        if not self._has_gaps:
+            return parts
+        outputs = outputs_of(past)
+        return tuple(filled(part, outputs) for part in parts)
 
     def _turn(self, place: Place) -> Turn:
         turns = self._script.turns

@@ -1,6 +1,6 @@
 """How a script is written, and the reading of it.
 
-A script is a YAML file; `scripts/default.yaml` and `scripts/demo.yaml` are examples.
+A script is a YAML file; `scripts/default.yaml`, `demo.yaml` and `appointments.yaml` are examples.
 
     greeting: LINE             said where a response is wanted before the visitor has said anything; takes no turn
     turns:                     at least one; each response of the conversation takes the next one
@@ -18,6 +18,8 @@ A script is a YAML file; `scripts/default.yaml` and `scripts/demo.yaml` are exam
     LINE: TEXT                                     spoken by the bundled clip of exactly these words, else murmured
           {audio: NAME}                            the bundled clip of that name (speech/manifest.yaml)
           {text: TEXT, audio: NAME or PATH}        a clip or any audio file, beside the script unless PATH is absolute
+
+    In TEXT and in arguments, "{function.path.to.value}" stands for a value in the last output of that function.
 
 Owns the format and its errors: a ConfigError that names the file and the key. Knows no session.
 """
