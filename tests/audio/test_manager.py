@@ -204,6 +204,29 @@ async def test_a_frozen_process_cannot_hold_up_the_end(tone: str) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("signal_number", [signal.SIGABRT, signal.SIGKILL])
+async def test_an_echo_canceller_with_which_one_process_after_another_dies_is_left_out(
+    tone: str, signal_number: int
+) -> None:
+    crashed = signal_number != signal.SIGKILL  # that one comes from outside
+    async with box(file_options(tone, pace="real_time", echo_control="aec")) as subject:
+        for life in range(1, 4):
+            await subject.until_said(AudioReady, life)
+            await subject.until(lambda: subject.manager.status.echo_rung)
+            before = subject.manager.status
+            subject.kill(signal_number)
+        await subject.until_said(AudioReady, 4)
+        await subject.until(lambda: subject.manager.status.echo_rung)
+        status = subject.manager.status
+        subject.manager.set_echo_control("aec")
+        await subject.until(lambda: "died" not in subject.manager.status.echo_why)
+    assert "died" not in before.echo_why
+    assert status.echo_control == "aec"
+    assert (status.echo_why.startswith("instead of aec: with it the audio process died")) == crashed
+    assert not crashed or status.echo_rung == "gate"
+
+
+@pytest.mark.asyncio
 async def test_the_settings_change_while_it_runs_and_survive_a_respawn(tone: str) -> None:
     async with box(file_options(tone, pace="real_time")) as subject:
         await subject.until(lambda: subject.captured and np.frombuffer(subject.captured[-1], "<i2").any())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from typing import Protocol
 
 from voicebotd.audio.child import AudioProcess
@@ -18,6 +19,8 @@ from voicebotd.errors import AudioError
 TICK_S = 0.05
 """How often the watch looks. A tick that is late by as much again says that we slept, not the audio process."""
 CLOSE_DEADLINE_S = 1.5
+CRASHES = frozenset({1, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE})
+"""Exit statuses that tell of a fault in the process itself; 1 is an exception of ours."""
 _VERDICTS = {
     "opening_hangs": "opening the sound device hangs: the sound server is not answering",
     "silent": "no audio callback for 300 ms: the sound server is not answering or the device is suspended",
@@ -40,8 +43,9 @@ class Client(Protocol):
     def ticked(self, now_s: float) -> None:
         """Some time passed while a process lives."""
 
-    def gone(self, reason: str) -> None:
-        """The process is gone, or there is none to be had; `reason` is empty where we wanted its end."""
+    def gone(self, reason: str, *, crashed: bool = False) -> None:
+        """The process is gone, or there is none to be had; `reason` is empty where we wanted its end. `crashed`: by a
+        fault of what runs in it, not by the device's or for want of a device."""
 
 
 class Life:
@@ -142,7 +146,11 @@ class Life:
         status = await self._serve(process)
         self._retry.ended(lived_s=loop.time() - self._born_s if self._proven else 0.0)
         wanted_so = self._nudged.is_set() or not self.wanted
-        self._client.gone("" if wanted_so else self._verdict or _meaning(status, process.last_words))
+        if wanted_so:
+            self._client.gone("")
+            return
+        crashed = self._verdict == _VERDICTS["frozen"] if self._verdict else status in CRASHES
+        self._client.gone(self._verdict or _meaning(status, process.last_words), crashed=crashed)
 
     async def _serve(self, process: AudioProcess) -> int | None:
         """Talk to a process until it ends; return its exit status."""

@@ -32,6 +32,7 @@ from voicebotd.audio.protocol import (
     Play,
 )
 from voicebotd.audio.selection import KEEP, DeviceListing, choose
+from voicebotd.audio.trust import Trust
 from voicebotd.audio.vitals import Vitals
 from voicebotd.conversation.effects import TurnRule
 from voicebotd.conversation.events import (
@@ -72,6 +73,7 @@ class AudioManager(BaseService):
         self._on_capture = on_capture
         self._playback = Playback()
         self._vitals = Vitals()
+        self._trust = Trust()
         self._life = Life(self, rng or random.Random())  # noqa: S311 - jitter, no secret
         self._hold_input = self._stand_still = False
         self._duck_db, self._paused = 0.0, False
@@ -102,7 +104,8 @@ class AudioManager(BaseService):
 
     @property
     def status(self) -> AudioStatus:
-        return self._vitals.status(self._options, self._playback, respawns=self._life.respawns)
+        status = self._vitals.status(self._options, self._playback, respawns=self._life.respawns)
+        return replace(status, echo_why=self._trust.why) if status.echo_rung and self._trust.why else status
 
     @property
     def options(self) -> AudioOptions:
@@ -162,7 +165,9 @@ class AudioManager(BaseService):
     def ticked(self, now_s: float) -> None:
         self._emit(self._playback.expired(now_s))
 
-    def gone(self, reason: str) -> None:
+    def gone(self, reason: str, *, crashed: bool = False) -> None:
+        if crashed:
+            self._trust.died(self._options.echo_control, asyncio.get_running_loop().time())
         self._vitals.ended()
         self._emit(self._playback.lost())
         self._emit(self._hearing.lost())
@@ -205,7 +210,7 @@ class AudioManager(BaseService):
             muted=self._options.muted,
             volume_percent=self._options.volume_percent,
             input_gain_db=self._options.input_gain_db,
-            echo_control=self._options.echo_control,
+            echo_control=self._trust.rung(self._options.echo_control),
             hold_input=self._hold_input,
             stand_still=self._stand_still,
             duck_db=self._duck_db,
@@ -278,6 +283,7 @@ class AudioManager(BaseService):
         self._change(replace(self._options, input_gain_db=db))
 
     def set_echo_control(self, mode: EchoControl) -> None:
+        self._trust.forgive()
         self._change(replace(self._options, echo_control=mode))
 
     def stand_still(self, on: bool) -> None:
