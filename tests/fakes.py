@@ -37,6 +37,8 @@ from voicebotd.errors import AudioError
 from voicebotd.realtime.service import LinkStatus
 from voicebotd.service import Health
 from voicebotd.system.logging import set_level
+from voicebotd.tools.runner import ToolRunner
+from voicebotd.tools.toolbox import Toolbox
 
 DEADLINE_S = 20.0
 REPLY = "Good morning!"
@@ -307,10 +309,17 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
             tunings[0].conversation_ended()
 
     policy = replace(policy_of(loaded), confirm_within_s=options.pop("confirm_within_s", DEADLINE_S))
+    toolbox = Toolbox()
+
+    def finished(event: ev.ToolFinished) -> None:
+        manager.post(event)
+
+    tools = ToolRunner(toolbox, finished=finished)
     manager = ConversationManager(
         Conversation(policy),
         link=link,
         audio=audio,
+        tools=tools,
         publish=publish,
         record=lambda _record: None,
     )

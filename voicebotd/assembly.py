@@ -1,4 +1,4 @@
-"""From a configuration to one conversation stack: audio, link and conversation, wired to each other.
+"""From a configuration to one conversation stack: audio, link, functions and conversation, wired to each other.
 
 Owns the translation of settings into what each room takes, and the wiring. The daemon has one stack for the box and
 one more for each file that is processed. Decides nothing while a conversation runs.
@@ -33,6 +33,8 @@ from voicebotd.realtime.link import Timing
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.realtime.session import SessionConfig
 from voicebotd.system.logging import add_secret
+from voicebotd.tools.runner import ToolRunner
+from voicebotd.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Stack:
     audio: AudioManager
     link: OpenAIService
     manager: ConversationManager
+    tools: ToolRunner
 
     async def run(self) -> None:
         """Live until cancelled; then nothing of it is left, the audio process included."""
@@ -50,6 +53,7 @@ class Stack:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.audio.run(), name="audio")
                 group.create_task(self.link.run(), name="link")
+                group.create_task(self.tools.run(), name="functions")
                 group.create_task(self.manager.run(), name="conversation")
         finally:
             await self.link.disconnect()
@@ -64,12 +68,17 @@ def build(
     record: Recorded,
     watch: Callable[[Event], None] = lambda _: None,
     policy: Policy | None = None,
+    toolbox: Toolbox | None = None,
 ) -> Stack:
-    """Wire a stack. `watch` sees every event before the conversation does; `policy`: default, as configured.
+    """Wire a stack.
+
+    `watch` sees every event before the conversation does; `policy`: default, as configured; `toolbox`: what the model
+    may call, default nothing.
 
     Raises ConfigError where the service's address cannot be used.
     """
-    policy = policy or policy_of(config)
+    toolbox = toolbox or Toolbox()
+    policy = replace(policy or policy_of(config), tools=toolbox.function_tools)
     fast = policy.hold_input == "while_answering"
 
     def post(event: Event) -> None:
@@ -93,9 +102,10 @@ def build(
     audio = AudioManager(options, on_event=post, on_capture=hear)
     audio.hold_input(policy.hold_input != "never")
     pacer = Pacer(audio, link)
+    tools = ToolRunner(toolbox, finished=post)
     core = Conversation(policy)
-    manager = ConversationManager(core, link=link, audio=audio, publish=publish, record=record)
-    return Stack(audio=audio, link=link, manager=manager)
+    manager = ConversationManager(core, link=link, audio=audio, tools=tools, publish=publish, record=record)
+    return Stack(audio=audio, link=link, manager=manager, tools=tools)
 
 
 def find_key() -> str | None:

@@ -131,6 +131,20 @@ class Box:
         """A reply has been heard to its end."""
         return self.heard(item_id, ms) + self.do(ev.PlayoutIdle())
 
+    def called(self, call_id: str = "k", response_id: str = "r1") -> list[fx.Effect]:
+        """The model calls a function, and a running response is over with that."""
+        call = ev.FunctionCalled(
+            response_id=response_id, item_id=f"f-{call_id}", call_id=call_id, name="book", arguments="{}"
+        )
+        return self.do(call) + self.done(response_id)
+
+    def answered(self, call_id: str = "k", output: str = "done", **how: Any) -> list[fx.Effect]:
+        """The function comes to its end, and the service takes the output."""
+        how.setdefault("status", "completed")
+        effects = self.do(ev.ToolFinished(call_id=call_id, output=output, **how))
+        items = [effect.item_id for effect in only(effects, fx.CreateFunctionOutput)]
+        return effects + self.do(*[ev.ItemAdded(item_id=item, item_type="function_call_output") for item in items])
+
     def heard(self, item_id: str = "a1", ms: int = 100) -> list[fx.Effect]:
         return self.do(ev.PlayoutProgressed(heard=part(item_id, ms)))
 

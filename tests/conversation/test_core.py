@@ -384,6 +384,12 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
         arguments=st.just("{}"),
     ),
     st.builds(ev.ResponseDone, response_id=RESPONSES, status=st.sampled_from(["completed", "cancelled", "failed"])),
+    st.builds(
+        ev.ToolFinished,
+        call_id=st.sampled_from(["k1", "k2"]),
+        output=st.just("done"),
+        status=st.sampled_from(["completed", "failed", "timed_out"]),
+    ),
     st.builds(ev.ServerError, code=st.just("x"), message=st.just("y"), event_id=st.sampled_from(["", "evt_5"])),
     st.builds(ev.PlayoutStarted, item_id=ITEMS, content_index=st.just(0)),
     st.builds(
@@ -406,6 +412,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(cmd.SetInstructions, request_id=REQUEST_ID, text=st.one_of(st.none(), st.just("x"))),
     st.builds(cmd.SetTurnDetection, request_id=REQUEST_ID, changes=st.builds(dict, type=TYPES)),
     st.builds(cmd.SetBargeIn, request_id=REQUEST_ID, changes=st.builds(dict, mode=MODES)),
+    st.builds(cmd.SetTools, request_id=REQUEST_ID, tools=st.just(())),
     st.builds(cmd.TalkBegin, request_id=REQUEST_ID),
     st.builds(cmd.TalkEnd, request_id=REQUEST_ID),
 )
@@ -443,6 +450,8 @@ def test_whatever_happens_the_promises_hold(
         truncated += len(only(effects, fx.TruncateItem))
         for truncate in only(effects, fx.TruncateItem):
             assert 0 < truncate.audio_end_ms <= received[truncate.item_id]
+        if only(effects, fx.CreateFunctionCall):
+            called.clear()  # another session, which is told of all again
         for output in only(effects, fx.CreateFunctionOutput):
             assert output.call_id not in called, "a call is answered once"
             called.add(output.call_id)
@@ -520,3 +529,21 @@ def test_the_summary_of_a_conversation_says_what_it_cost() -> None:
     (reply,) = only(box.do(cmd.StopConversation(request_id=2)), fx.Reply)
     assert reply.result["usd"] == 0.03
     assert only(box.log, fx.Record)[-1].record.end_reason == "requested"
+
+
+def test_a_function_that_keeps_the_visitor_waiting_is_apologised_for() -> None:
+    box = Box().live()
+    box.do(ev.ResponseCreated(response_id="r1"))
+    box.called()
+    (filler,) = only(box.wait(2100), fx.CreateResponse)
+    assert "still at it" in filler.instructions
+    assert box.do(ev.TimerFired(name="fill")) == [], "late"
+
+
+def test_other_functions_are_wanted_of_this_session_and_of_the_next() -> None:
+    book = fx.FunctionTool(name="book", description="Books.", parameters={"type": "object"})
+    box = Box(tools=(book,))
+    assert only(box.start(), fx.UpdateSession)[0].tools == (book,)
+    box.ready()
+    changed = box.do(cmd.SetTools(request_id=9, tools=()))
+    assert only(changed, fx.UpdateSession)[0].tools == ()

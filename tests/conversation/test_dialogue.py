@@ -44,6 +44,10 @@ class Talk:
     def done(self, status: Any = "completed", response_id: str = "r1", **more: Any) -> list[fx.Effect]:
         return self.dialogue.response_done(ev.ResponseDone(response_id=response_id, status=status, **more))
 
+    def finished(self, call_id: str, *, connected: bool = True) -> list[fx.Effect]:
+        told = ev.ToolFinished(call_id=call_id, output="done", status="completed")
+        return self.dialogue.tool_finished(told, connected=connected)
+
     def heard(self, ms: int, item_id: str = "a1") -> list[fx.Effect]:
         return self.handle(
             ev.PlayoutProgressed(heard=ev.Heard(item_id=item_id, content_index=0, heard_samples=ms * 24))
@@ -229,19 +233,25 @@ def test_calls_are_answered_after_the_response_and_the_model_goes_on() -> None:
     call = ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}")
     assert topics(talk.handle(call)) == [("tool", "called")]
     assert talk.handle(call) == []
-    effects = talk.done()
+    begun = talk.done()
+    assert only(begun, fx.RunTool) == [fx.RunTool(call_id="k", conversation_id="c", name="book", arguments="{}")]
+    assert only(begun, fx.CreateFunctionOutput) == only(begun, fx.CreateResponse) == []
+    assert talk.dialogue.thinking
+    effects = talk.finished("k")
     assert only(effects, fx.CreateFunctionOutput)[0].call_id == "k"
     assert len(only(effects, fx.CreateResponse)) == 1
+    assert talk.finished("k") == []
 
 
-def test_a_call_that_is_told_only_at_the_end_is_answered_and_one_told_twice_once() -> None:
+def test_a_call_that_is_told_only_at_the_end_is_run_and_one_told_twice_once() -> None:
     talk = Talk()
     talk.created()
     call = ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}")
     talk.handle(call)
     late = ev.FunctionCalled(response_id="r1", item_id="f2", call_id="l", name="book", arguments="{}")
-    outputs = only(talk.done(calls=(call, late)), fx.CreateFunctionOutput)
-    assert [output.call_id for output in outputs] == ["k", "l"]
+    assert [one.call_id for one in only(talk.done(calls=(call, late)), fx.RunTool)] == ["k", "l"]
+    assert only(talk.finished("l"), fx.CreateResponse) == [], "the round is not complete"
+    assert len(only(talk.finished("k"), fx.CreateResponse)) == 1
 
 
 def test_a_visitor_who_speaks_gets_an_answer_anyway_so_none_is_asked_for() -> None:
@@ -249,10 +259,95 @@ def test_a_visitor_who_speaks_gets_an_answer_anyway_so_none_is_asked_for() -> No
     talk.created()
     talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
     talk.speech("off")
-    effects = talk.done()
-    assert len(only(effects, fx.CreateFunctionOutput)) == 1
+    talk.done()
+    assert len(only(talk.finished("k"), fx.CreateFunctionOutput)) == 1
     talk.dialogue.end_of_speech(service_answers=False)
     assert not talk.dialogue.responses.busy
+
+
+def called(talk: Talk) -> None:
+    """A response is made that calls a function, which runs."""
+    talk.created()
+    talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
+    talk.done()
+
+
+def test_a_response_of_the_services_own_that_does_not_know_the_outputs_is_followed_by_one_that_does() -> None:
+    talk = Talk()
+    called(talk)
+    talk.dialogue.responses.expect()
+    assert only(talk.finished("k"), fx.CreateResponse) == []
+    talk.created("r2")
+    assert talk.dialogue.in_play
+    assert len(only(talk.done(response_id="r2"), fx.CreateResponse)) == 1
+
+
+def test_a_response_of_the_services_own_that_knows_the_outputs_is_enough() -> None:
+    talk = Talk()
+    called(talk)
+    talk.dialogue.responses.expect()
+    (output,) = only(talk.finished("k"), fx.CreateFunctionOutput)
+    talk.dialogue.functions.rounds.item_added(output.item_id)
+    talk.created("r2")
+    assert only(talk.done(response_id="r2"), fx.CreateResponse) == []
+
+
+def test_a_visitor_who_speaks_when_such_a_response_begins_is_not_talked_over() -> None:
+    talk = Talk()
+    called(talk)
+    talk.speech("off")
+    talk.finished("k")
+    talk.dialogue.owes_outputs = False  # the answer to the visitor is to go on with them
+    assert only(talk.created("r2"), fx.CreateResponse) == []
+    assert talk.dialogue.owes_outputs, "and if it does not know them, somebody is to tell"
+
+
+def test_who_waits_in_silence_is_told_once_that_it_takes_a_while() -> None:
+    talk = Talk()
+    assert not talk.dialogue.keeps_waiting
+    called(talk)
+    assert talk.dialogue.keeps_waiting
+    (filler,) = only(talk.dialogue.fill("Wait."), fx.CreateResponse)
+    assert (filler.instructions, filler.calls_functions) == ("Wait.", False)
+    assert not talk.dialogue.keeps_waiting
+    talk.handle(ev.ResponseCreated(response_id="r2", metadata=filler.metadata))
+    talk.finished("k")
+    assert talk.dialogue.functions.rounds.open, "to say so is not to go on with the output"
+    assert len(only(talk.done(response_id="r2"), fx.CreateResponse)) == 1
+
+
+def test_what_was_called_goes_on_when_the_session_is_lost_and_the_next_one_is_told_of_it() -> None:
+    talk = Talk()
+    talk.created()
+    talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
+    talk.done()
+    talk.dialogue.lost("link.unavailable", "gone")
+    assert talk.dialogue.functions.running
+    assert only(talk.finished("k", connected=False), fx.ToService) == []
+    resumed = talk.dialogue.resume()
+    assert [type(effect) for effect in resumed] == [fx.CreateFunctionCall, fx.CreateFunctionOutput, fx.CreateResponse]
+
+
+def test_a_response_that_was_asked_for_with_outputs_and_never_began_is_asked_for_in_the_next_session() -> None:
+    talk = Talk()
+    talk.created()
+    talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
+    talk.done()
+    assert len(only(talk.finished("k"), fx.CreateResponse)) == 1
+    talk.dialogue.lost("link.unavailable", "gone")
+    assert len(only(talk.dialogue.resume(), fx.CreateResponse)) == 1
+
+
+def test_a_visitor_who_speaks_when_the_next_session_is_there_gets_an_answer_with_the_outputs_in_it() -> None:
+    talk = Talk()
+    talk.created()
+    talk.handle(ev.FunctionCalled(response_id="r1", item_id="f1", call_id="k", name="book", arguments="{}"))
+    talk.done()
+    talk.dialogue.lost("link.unavailable", "gone")
+    talk.finished("k", connected=False)
+    talk.speech("off")
+    assert only(talk.dialogue.resume(), fx.CreateResponse) == []
+    assert talk.dialogue.owes_outputs
 
 
 def test_a_hard_stop_tells_who_asked_what_was_heard() -> None:

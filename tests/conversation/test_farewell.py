@@ -75,7 +75,8 @@ def test_a_function_that_was_called_is_answered_and_the_goodbye_tells_what_came_
     box = box_with().live()
     box.do(ev.ResponseCreated(response_id="r1"))
     call = ev.FunctionCalled(response_id="r1", item_id="f1", call_id="call_1", name="book", arguments="{}")
-    effects = box.do(call) + box.costs(5)
+    assert only(box.do(call) + box.costs(5), fx.CreateResponse) == [], "it is not over while a function runs"
+    effects = box.answered("call_1")
     (output,) = only(effects, fx.CreateFunctionOutput)
     assert output.call_id == "call_1"
     (create,) = only(effects, fx.CreateResponse)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ class World:
             Conversation(policy),
             link=self,
             audio=self,
+            tools=Functions(self),
             publish=lambda topic, data: self.note(f"publish {topic}", data),
             record=lambda record: self.note("record", record),
         )
@@ -85,6 +86,19 @@ class World:
         await self.until(lambda: self.manager.snapshot().state == "listening")
 
 
+@dataclass
+class Functions:
+    """Functions that are only taken note of."""
+
+    world: World
+
+    def start(self, wish: fx.RunTool) -> None:
+        self.world.note("run", wish)
+
+    def cancel(self, call_id: str) -> None:
+        self.world.note("cancel", call_id)
+
+
 @asynccontextmanager
 async def running(world: World) -> AsyncIterator[World]:
     task = asyncio.create_task(world.manager.run())
@@ -98,6 +112,19 @@ async def running(world: World) -> AsyncIterator[World]:
 
 def delta() -> ev.AudioDelta:
     return ev.AudioDelta(response_id="r", item_id="a", output_index=0, content_index=0, pcm=b"\0\0" * 240)
+
+
+@pytest.mark.asyncio
+async def test_what_the_model_calls_is_run_and_what_nobody_waits_for_any_more_is_cancelled() -> None:
+    async with running(World()) as world:
+        await world.start()
+        world.manager.post(ev.ResponseCreated(response_id="r"))
+        call = ev.FunctionCalled(response_id="r", item_id="f", call_id="k", name="book", arguments="{}")
+        world.manager.post(ev.ResponseDone(response_id="r", status="completed", calls=(call,)))
+        wish = await world.noted("run")
+        assert (wish.call_id, wish.name, wish.arguments) == ("k", "book", "{}")
+        await world.manager.command(lambda number: cmd.StopConversation(request_id=number))
+        assert await world.noted("cancel") == "k"
 
 
 @pytest.mark.asyncio

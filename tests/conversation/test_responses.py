@@ -363,3 +363,38 @@ def test_whatever_is_submitted_after_it_was_closed_is_turned_away_until_it_is_op
     (create,) = responses.submit(Request(event_id="e3"))
     assert isinstance(create, CreateResponse)
     assert (create.calls_functions, create.max_output_tokens) == (True, None)
+
+
+def test_it_is_known_what_the_response_that_began_last_is_for() -> None:
+    responses = Responses()
+    (filler,) = responses.submit(Request(event_id="e1", purpose="filler", instructions="Wait."))
+    assert isinstance(filler, CreateResponse)
+    assert not filler.calls_functions, "it only says something"
+    assert responses.purpose is None
+    responses.created(created("r1", "e1"))
+    assert responses.purpose == "filler"
+    responses.done(done("r1"), "")
+    responses.expect()
+    responses.created(created("r2"))
+    assert responses.purpose is None, "the service's own idea"
+
+
+def test_a_response_that_was_to_go_on_with_outputs_is_dropped_when_another_knows_them() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    assert not responses.outputs_wanted
+    responses.submit(Request(event_id="e2", purpose="outputs"))
+    responses.submit(Request(event_id="e3"))
+    assert responses.outputs_wait
+    responses.drop_outputs()
+    assert not responses.outputs_wanted
+    assert creates(responses.done(done("r1"), "")) == ["e3"]
+
+
+def test_a_response_that_goes_on_with_outputs_is_wanted_until_it_begins() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1", purpose="outputs"))
+    assert (responses.outputs_wait, responses.outputs_wanted) == (False, True)
+    responses.created(created("r1", "e1"))
+    assert not responses.outputs_wanted

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTurnDetection
+import pytest
+
+from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTools, SetTurnDetection
 from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
+    FunctionTool,
     Publish,
     Refuse,
     Reply,
@@ -286,3 +290,27 @@ def test_what_the_service_does_is_what_it_said_it_does() -> None:
     desk.updated(view(create_response=True, interrupt_response=False, silence_duration_ms=700))
     assert (desk.service_answers, desk.service_interrupts) == (True, False)
     assert desk.detection.silence_duration_ms == 700
+
+
+BOOK = FunctionTool(name="book", description="Books.", parameters={"type": "object"})
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "local"])
+def test_other_functions_are_sent_to_the_session_and_hold_when_it_confirms_them(kind: Any) -> None:
+    desk = standing()
+    desk.wanted = replace(desk.wanted, turn_detection=TurnDetection(type=kind))
+    sent = desk.set_tools(SetTools(request_id=7, tools=(BOOK,)), "e1", ready=True)
+    assert updates(sent) == [UpdateSession(event_id="e1", tools=(BOOK,))]
+    assert answers(sent) == []
+    (reply,) = answers(desk.updated(view()))
+    assert reply == Reply(request_id=7, result={"tools": ["book"], "applied": "live"})
+
+
+def test_functions_that_the_service_refuses_are_taken_back() -> None:
+    desk = standing(tools=(BOOK,))
+    desk.set_tools(SetTools(request_id=7, tools=()), "e1", ready=True)
+    refused = desk.refused(ServerError(code="invalid_value", message="no", event_id="e1"))
+    assert refused is not None
+    assert updates(refused) == [UpdateSession(event_id="e1-undo", tools=(BOOK,))]
+    assert isinstance(answers(refused)[0], Refuse)
+    assert desk.wanted.tools == (BOOK,)

@@ -20,11 +20,12 @@ ACTIONS = st.one_of(
     st.tuples(st.just("generate"), st.integers(1, 30)),
     st.tuples(st.just("item"), st.none()),
     st.tuples(st.just("done"), st.sampled_from(["completed", "failed", "completed"])),
-    st.tuples(st.just("call"), st.none()),
+    st.tuples(st.just("call"), st.tuples(st.integers(1, 3), st.sampled_from([1, 300, 2500, 4500]))),
+    st.tuples(st.just("cut"), st.sampled_from(["cancelled", "failed", "incomplete"])),
     st.tuples(st.just("voice"), st.booleans()),
     st.tuples(st.just("respond"), st.none()),
     st.tuples(st.just("interrupt"), st.none()),
-    st.tuples(st.just("link"), st.none()),
+    st.tuples(st.just("link"), st.sampled_from([0, 5000])),
     st.tuples(st.just("talk"), st.sampled_from([50, 1000])),
     st.tuples(st.just("send"), st.none()),
     st.tuples(st.just("detection"), st.sampled_from([0.4, 0.8])),
@@ -45,7 +46,10 @@ def act(world: World, number: int, what: str, how: Any) -> None:  # noqa: C901 (
         case "done":
             world.end(how)
         case "call":
-            world.end("completed", call=True)
+            calls, last_ms = how
+            world.end("completed", calls=calls, last_ms=last_ms)
+        case "cut":
+            world.end(how, calls=1)
         case "voice":
             world.do(ev.VoiceStarted() if how else ev.VoiceStopped())
         case "respond":
@@ -53,7 +57,7 @@ def act(world: World, number: int, what: str, how: Any) -> None:  # noqa: C901 (
         case "interrupt":
             world.command(cmd.InterruptResponse(request_id=number))
         case "link":
-            world.lose_link()
+            world.lose_link(how)
         case "talk":
             world.command(cmd.TalkBegin(request_id=number))
             world.wait(how)
@@ -86,7 +90,8 @@ def test_so_does_one_whose_turns_the_box_detects(actions: Actions, longest_s: fl
 def keeps_its_promises(world: World, actions: Actions) -> None:
     for number, (what, how) in enumerate(actions):
         act(world, 100 + number, what, how)
-        assert world.created <= world.due, "one response for each turn, each request and each round of outputs"
+        answers = world.created - world.errands.fillers
+        assert answers <= world.due, "one response for each turn, each request and each round of outputs"
     world.do(ev.VoiceStopped())
     world.wait(15_000)
     assert world.speech is None
@@ -97,6 +102,7 @@ def keeps_its_promises(world: World, actions: Actions) -> None:
     assert world.shape == (0.0, False), "nothing stays paused or quiet"
     assert world.box.state is State.LISTENING
     assert not world.unanswered, "the last turn was answered"
+    world.errands.check(world.box)
     of_visitor = [item for item in world.deleted if item.startswith("u")]
     assert sorted(of_visitor) == sorted(world.noises), "the noises' items are deleted, once, and no turn's"
     assert len(world.truncated) == len(set(world.truncated)), "no item is truncated twice"

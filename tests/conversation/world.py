@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from errands import Errands
 from talkbox import PCM_100_MS, PREFIX_MS, SILENCE_MS, Box, part
 
 from voicebotd.conversation import commands as cmd
@@ -52,6 +53,7 @@ class World:
     deleted: list[str] = field(default_factory=list)
     truncated: list[str] = field(default_factory=list)
     unanswered: str = ""
+    errands: Errands = field(default_factory=Errands)
     created: int = 0
     due: int = 0
     """How many responses somebody or something asked for."""
@@ -64,6 +66,8 @@ class World:
 
     def obey(self, effects: list[fx.Effect]) -> None:  # noqa: C901 (one flat case for each effect)
         for effect in effects:
+            if self.linked or not isinstance(effect, fx.ToService):
+                self.errands.note(effect)
             match effect:
                 case fx.ShapePlayout():
                     assert (effect.gain_db, effect.paused) != self.shape, "a shape is told when it changes"
@@ -75,6 +79,10 @@ class World:
                     self.flush(effect.token)
                 case fx.CreateResponse() if self.linked:
                     self.create(effect.metadata)
+                case fx.CreateFunctionCall() if self.linked:
+                    self.due += 1  # this session is told of the call, and goes on with it
+                case fx.CreateFunctionOutput() if self.linked:
+                    self.do(ev.ItemAdded(item_id=effect.item_id, item_type="function_call_output"))
                 case fx.CancelResponse() if self.linked:
                     self.cancel()
                 case fx.DeleteItem() if self.linked:
@@ -148,15 +156,16 @@ class World:
             self.generate(1)  # it was on its way
             self.end("cancelled")
 
-    def end(self, status: Any, *, call: bool = False) -> None:
+    def end(self, status: Any, *, calls: int = 0, last_ms: int = 0) -> None:
+        """A response is over, with `calls` of functions that take `last_ms` and more."""
         if self.active is None:
             return
         reply, self.active = self.active, None
         reply.done = True
         same = {"response_id": reply.response_id, "item_id": reply.item_id}
-        if call:
-            self.due += 1
-            self.do(ev.FunctionCalled(**{**same, "item_id": "f"}, call_id=reply.item_id, name="f", arguments="{}"))
+        self.due += calls > 0
+        for call_id in self.errands.call(reply.item_id, calls, last_ms):
+            self.do(ev.FunctionCalled(**{**same, "item_id": "f"}, call_id=call_id, name="f", arguments="{}"))
         self.do(ev.ResponseDone(response_id=reply.response_id, status=status))
 
     def generate(self, deltas: int) -> None:
@@ -227,8 +236,14 @@ class World:
         for _ in range(ms // STEP_MS):
             self.obey(self.box.wait(STEP_MS))
             self.play(STEP_MS)
+            self.work(STEP_MS)
             if self.speech is not None and self.box.stream_ms >= self.speech[2] + SILENCE_MS:
                 self.stop_speaking()
+
+    def work(self, ms: int) -> None:
+        """The functions, which come to their end whatever else happens."""
+        for call_id in self.errands.pass_time(ms):
+            self.do(ev.ToolFinished(call_id=call_id, output="done", status="completed"))
 
     def play(self, ms: int) -> None:
         """The loudspeaker, which knows no more than what was given to it."""
@@ -250,7 +265,7 @@ class World:
 
     # What else may happen.
 
-    def lose_link(self) -> None:
+    def lose_link(self, gone_ms: int) -> None:
         self.linked = False
         self.active = self.speech = None
         self.unanswered = ""
@@ -261,6 +276,7 @@ class World:
         self.noises.clear()
         self.turns.clear()
         self.deleted.clear()
+        self.work(gone_ms)
         self.linked = True
         self.obey(self.box.ready())
 

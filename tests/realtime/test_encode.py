@@ -17,6 +17,7 @@ from voicebotd.conversation.effects import (
     CancelResponse,
     ClearInput,
     CommitInput,
+    CreateFunctionCall,
     CreateFunctionOutput,
     CreateMessage,
     CreateResponse,
@@ -48,6 +49,7 @@ effects: st.SearchStrategy[ToService] = st.one_of(
     st.builds(
         CreateMessage, event_id=ids, item_id=ids, role=st.sampled_from(["user", "assistant", "system"]), text=short
     ),
+    st.builds(CreateFunctionCall, event_id=ids, item_id=ids, call_id=ids, name=ids, arguments=short),
     st.builds(CreateFunctionOutput, event_id=ids, item_id=ids, call_id=ids, output=short),
     st.builds(
         CreateResponse,
@@ -68,6 +70,12 @@ effects: st.SearchStrategy[ToService] = st.one_of(
     st.builds(CommitInput, event_id=ids),
     st.builds(ClearInput, event_id=ids),
 )
+
+
+def test_a_call_of_an_earlier_session_is_told_again_as_it_was_made() -> None:
+    message = encode(CreateFunctionCall(event_id="e", item_id="i", call_id="c", name="book", arguments='{"at":10}'))
+    item = {"id": "i", "type": "function_call", "call_id": "c", "name": "book", "arguments": '{"at":10}'}
+    assert message == {"type": "conversation.item.create", "event_id": "e", "item": item}
 
 
 def test_what_was_heard_before_travels_like_the_microphone_s_audio_and_without_an_id() -> None:

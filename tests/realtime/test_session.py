@@ -138,6 +138,9 @@ def test_a_live_change_asks_for_nothing_but_the_change_and_never_for_the_voice()
     assert message["session"]["audio"]["input"]["turn_detection"]["threshold"] == 0.7
     assert live_update(update(instructions=""))["session"] == {"type": "realtime", "instructions": ""}
     assert live_update(update())["session"] == {"type": "realtime"}
+    told = live_update(update(tools=(TOOL,)))
+    assert told["session"] == {"type": "realtime", "tools": session_of(replace(CONFIG, tools=(TOOL,)))["tools"]}
+    assert live_update(update(tools=()))["session"] == {"type": "realtime", "tools": []}
 
 
 @pytest.mark.parametrize("kind", ["none", "local"])
@@ -151,6 +154,8 @@ def test_a_change_leaves_alone_what_it_does_not_name() -> None:
     assert apply(CONFIG, update(instructions="")) == replace(CONFIG, instructions="")
     quick = TurnDetection(threshold=0.7)
     assert apply(CONFIG, update(turn_detection=quick)) == replace(CONFIG, turn_detection=quick)
+    assert apply(CONFIG, update(tools=(TOOL,))) == replace(CONFIG, tools=(TOOL,))
+    assert apply(replace(CONFIG, tools=(TOOL,)), update(tools=())) == CONFIG
 
 
 def change(event_id: str, text: str) -> UpdateSession:

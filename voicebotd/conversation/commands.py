@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from voicebotd.conversation.budget import Limits, Tariff
+from voicebotd.conversation.effects import FunctionTool
 from voicebotd.conversation.events import Event, Modality, Speaker
 
 
@@ -80,6 +81,13 @@ class SetBudget(Command):
 
     limits: Limits
     tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTools(Command):
+    """Which functions the model may call from now on."""
+
+    tools: tuple[FunctionTool, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ TALK = "talk"
 SIGNS = "signs"
 IDLE = "idle"
 FAREWELL = "farewell"
+FILL = "fill"
 
 UNHEARD = (ev.SpeechStarted, ev.SpeechStopped, ev.LocalTurnStarted, ev.LocalTurnStopped)
 """What is still on its way from a microphone that was closed because the money is spent."""
@@ -46,6 +47,11 @@ BENIGN = frozenset(
     {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
 )
 """Errors that a race between us and the service makes normal; nothing is to be done about them."""
+
+STILL_AT_IT = (
+    "Say in a few words, and in the visitor's language, that you are still at it and that it takes a moment longer. "
+    "Say nothing else, and do not guess what will come of it."
+)
 
 GREET = "Begin the conversation now: greet the visitor in these words or words close to them.\n"
 
@@ -150,6 +156,7 @@ class Conversation:
             event_id=self._ids.event(),
             instructions=self._standing.instructions,
             turn_detection=self._standing.session_turn_detection(),
+            tools=self._standing.wanted.tools,
         )
         reply = fx.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
         return [fx.Record(record=self._record), update, fx.OpenLink(), reply]
@@ -191,7 +198,7 @@ class Conversation:
             greeting = opening.greeting or self._policy.greeting
             instructions = self._standing.for_response(GREET + greeting)
             effects += self._dialogue.responses.submit(Request(event_id=self._ids.event(), instructions=instructions))
-        return effects
+        return effects + self._dialogue.resume()
 
     def _assistant_opens(self, opening: cmd.StartConversation) -> bool:
         if opening.greeting and opening.speaks_first is None:
@@ -254,6 +261,9 @@ class Conversation:
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
         if event.name in TIMERS:
             return self._floor.fired(event.name, self._now_s)
+        if event.name == FILL:
+            still_at_it = self._standing.for_response(STILL_AT_IT)
+            return self._dialogue.fill(still_at_it) if self._timers.fired(FILL) else []
         if event.name in (ANSWER, QUIET, TALK, SIGNS, IDLE, FAREWELL):
             return self._own_timer(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
@@ -332,6 +342,7 @@ class Conversation:
         idle_s = max(0.0, (hangup_s or 0.0) - (self._now_s - self._stirred_at_s))
         active = self._ready and self._dialogue.responses.active is not None
         due = self._ready and self._dialogue.responses.awaited
+        fill = self._ready and self._dialogue.keeps_waiting
         return [
             *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
             *self._timers.keep(SIGNS, wanted=active, delay_s=self._policy.signs_within_s),
@@ -339,10 +350,15 @@ class Conversation:
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
             *self._timers.keep(IDLE, wanted=idle, delay_s=idle_s),
             *self._timers.keep(FAREWELL, wanted=self._farewell.on, delay_s=self._policy.farewell_within_s),
+            *self._timers.keep(FILL, wanted=fill, delay_s=self._policy.fill_after_s),
             *self._floor.keep_timers(self._now_s),
         ]
 
     # Which event goes where.
+
+    def _item_added(self, event: ev.ItemAdded) -> list[fx.Effect]:
+        self._dialogue.functions.rounds.item_added(event.item_id)
+        return [*self._desk.delivered(event), *self._visitor.item_added(event.item_id)]
 
     def _set_instructions(self, event: cmd.SetInstructions) -> list[fx.Effect]:
         return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
@@ -367,11 +383,12 @@ class Conversation:
         ev.SessionUpdated: _session_updated,
         ev.DayBegan: lambda self, event: self._spending.day_began(event),
         ev.SpentElsewhere: lambda self, event: self._spending.spent_elsewhere(event),
-        ev.ItemAdded: lambda self, event: [*self._desk.delivered(event), *self._visitor.item_added(event.item_id)],
+        ev.ItemAdded: _item_added,
         ev.ItemTruncated: lambda _self, _event: [],
         ev.ItemDeleted: lambda _self, _event: [],
         ev.ResponseDone: _response_done,
         ev.ServerError: _server_error,
+        ev.ToolFinished: lambda self, event: self._dialogue.tool_finished(event, connected=self._ready),
         ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._ready),
         ev.AudioLost: lambda _self, event: [news.device_lost(event)],
         ev.AudioReady: lambda _self, event: [news.device_ready(event)],
@@ -389,6 +406,7 @@ class Conversation:
         cmd.SetInstructions: _set_instructions,
         cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
         cmd.SetBargeIn: lambda self, event: self._desk.set_barge_in(event, ready=self._ready),
+        cmd.SetTools: lambda self, event: self._standing.set_tools(event, self._ids.event(), ready=self._ready),
         cmd.TalkBegin: _talk_begin,
         cmd.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
     }

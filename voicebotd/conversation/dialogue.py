@@ -1,6 +1,6 @@
 """One conversation's give and take: what is said, what sounds, and what an interruption does to it.
 
-Composes the sequencer, the ledger, the turns and the tool round. What the visitor does is `visitor.py`'s, the rule of
+Composes the sequencer, the ledger, the turns and the functions. What the visitor does is `visitor.py`'s, the rule of
 interruption `barge_in.py`'s. Knows no states and no people's commands.
 """
 
@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.functions import Functions
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.ledger import Ledger, Piece
 from voicebotd.conversation.responses import Request, Responses
-from voicebotd.conversation.tool_round import ToolRound
 from voicebotd.conversation.turns import Turns
 
 
@@ -33,14 +33,16 @@ class Dialogue:
     def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
         self._ids = ids
         self._cuts: dict[int, Cut] = {}
-        self._tools = ToolRound()
         self._spoken: dict[str, list[str]] = {}
         self.responses = Responses()
         self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
+        self.functions = Functions(conversation_id, ids)
         self.visitor_speaks = False
         self.owes_outputs = False
         """Functions were answered while the visitor spoke: if that was no turn, the model is to go on with them."""
+        self._owed_next = False
+        """The session was lost before the model could go on with outputs; the next one is to."""
 
     @property
     def sounding(self) -> bool:
@@ -48,7 +50,8 @@ class Dialogue:
 
     @property
     def thinking(self) -> bool:
-        return self.responses.busy or self.responses.waiting or self.ledger.unfinished
+        talk = self.responses.busy or self.responses.waiting or self.ledger.unfinished
+        return talk or self.functions.running
 
     @property
     def at_rest(self) -> bool:
@@ -57,8 +60,12 @@ class Dialogue:
 
     @property
     def in_play(self) -> bool:
-        """Whether there is a reply that one could talk over: it sounds, or is still to sound."""
-        return self.ledger.unfinished or self.responses.wanted or self.owes_outputs
+        """Whether there is a reply that one could talk over: it sounds, or is still to sound.
+
+        Who has been told that a function takes a while may well speak up: then there is none.
+        """
+        coming = self.responses.wanted or self.owes_outputs or self.functions.rounds.unfilled
+        return self.ledger.unfinished or coming
 
     def end_of_speech(self, *, service_answers: bool) -> list[fx.Effect]:
         """The visitor is silent; `service_answers`: turn detection creates the response by itself."""
@@ -69,7 +76,19 @@ class Dialogue:
 
     def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
         told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
-        return [told, *self.responses.created(event)]
+        return [told, *self.responses.created(event), *self._outputs_are_known()]
+
+    def _outputs_are_known(self) -> list[fx.Effect]:
+        """A response began: of the outputs that it knows no other needs to be made, of any others one is owed."""
+        purpose = self.responses.purpose
+        if purpose == "filler":
+            return []  # it is only to say that they are not there
+        waits = self.responses.outputs_wait
+        unknown = self.functions.rounds.response_began(knows_all=purpose is not None and not waits)
+        if not unknown:
+            self.responses.drop_outputs()
+        self.owes_outputs = self.owes_outputs or (unknown and not waits)
+        return [] if self.visitor_speaks else self.settle_outputs()
 
     def item_added(self, event: ev.OutputItemAdded) -> list[fx.Effect]:
         if event.item_type != "message" or self.responses.is_discarded(event.response_id):
@@ -99,43 +118,53 @@ class Dialogue:
         return self.turns.assistant_finished_writing(event.item_id, event.text)
 
     def function_called(self, event: ev.FunctionCalled) -> list[fx.Effect]:
-        if not self._tools.called(event):
-            return []
-        data = {"event": "called", "name": event.name, "call_id": event.call_id, "arguments": event.arguments}
-        return [fx.Publish(topic="tool", data=data)]
+        return self.functions.called(event)
 
     def response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
-        """Read the status, answer the calls, let the next response go ahead."""
-        called = [effect for call in event.calls for effect in self.function_called(call)]
+        """Read the status, begin what was called, let the next response go ahead."""
+        called = [effect for call in event.calls for effect in self.functions.called(call)]
         effects: list[fx.Effect] = [*self.ledger.complete_response(event.response_id), *called]
         items = self._spoken.pop(event.response_id, [])
         text = " ".join(self.turns.text_of(item) for item in items)
         silent = [item for item in items if not self.ledger.holds(item)]
         unheard = self.responses.is_discarded(event.response_id)
         effects += self.turns.unheard(silent) if unheard else self.turns.written(silent, event.status == "completed")
-        effects += [*self._over(), *_describe(event), *self._answer_calls(event)]
+        effects += [*self._over(), *_describe(event), *self.functions.response_done(event)]
         return effects + self.responses.done(event, text)
 
-    def _answer_calls(self, event: ev.ResponseDone) -> list[fx.Effect]:
-        done = self._tools.finished(event)
-        effects: list[fx.Effect] = []
-        for answer in done.answers:
-            item_id, event_id = self._ids.item(), self._ids.event()
-            effects.append(
-                fx.CreateFunctionOutput(
-                    event_id=event_id, item_id=item_id, call_id=answer.call_id, output=answer.output
-                )
-            )
-            data = {"event": "answered", "name": answer.name, "call_id": answer.call_id, "output": answer.output}
-            effects.append(fx.Publish(topic="tool", data=data))
-        # A visitor who speaks now gets a response anyway, and the outputs are in it.
-        self.owes_outputs = self.owes_outputs or done.respond
-        return effects + ([] if self.visitor_speaks else self.settle_outputs())
+    def tool_finished(self, event: ev.ToolFinished, *, connected: bool) -> list[fx.Effect]:
+        """Deliver the output, interrupted or not; with the last of its round the model goes on.
+
+        A visitor who speaks now gets a response anyway, and the outputs are in it.
+        """
+        effects, complete = self.functions.finished(event, connected=connected)
+        if not connected:
+            self._owed_next = self._owed_next or complete
+            return effects
+        self.owes_outputs = self.owes_outputs or complete
+        return effects if self.visitor_speaks else [*effects, *self.settle_outputs()]
+
+    def resume(self) -> list[fx.Effect]:
+        """A new session: whatever was called in an earlier one is told to it, and gone on with."""
+        self.owes_outputs, self._owed_next = self._owed_next, False
+        effects = self.functions.resume()
+        return effects if self.visitor_speaks else [*effects, *self.settle_outputs()]
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether it has been quiet since a function began of which the visitor was told nothing."""
+        quiet = not (self.visitor_speaks or self.ledger.unfinished or self.responses.busy or self.responses.waiting)
+        return quiet and self.functions.rounds.unfilled
+
+    def fill(self, instructions: str | None) -> list[fx.Effect]:
+        """Say, once for each round, that it takes a while."""
+        self.functions.rounds.fill()
+        return self.responses.submit(Request(event_id=self._ids.event(), purpose="filler", instructions=instructions))
 
     def settle_outputs(self) -> list[fx.Effect]:
         """Have the model go on with the outputs that it is owed, if any."""
         owed, self.owes_outputs = self.owes_outputs, False
-        return self.responses.submit(Request(event_id=self._ids.event())) if owed else []
+        return self.responses.answer(Request(event_id=self._ids.event(), purpose="outputs")) if owed else []
 
     # What sounds.
 
@@ -218,6 +247,7 @@ class Dialogue:
         nothing = _what_was_heard(None, [])
         waiting = [cut.reply_to for cut in self._cuts.values() if cut.reply_to is not None]
         effects: list[fx.Effect] = [fx.Reply(request_id=reply_to, result=nothing) for reply_to in waiting]
+        effects += self.functions.stop()
         self._cuts.clear()
         token = self._ids.token()
         unfinished = self.ledger.pieces
@@ -227,9 +257,10 @@ class Dialogue:
         return [*effects, fx.Flush(token=token), *kept]
 
     def lost(self, kind: str, message: str) -> list[fx.Effect]:
-        """The session is gone. What was received is still played to its end."""
+        """The session is gone. What was received is still played to its end, and what was called goes on."""
+        self._owed_next = self._owed_next or self.owes_outputs or self.responses.outputs_wanted
         self.visitor_speaks = self.owes_outputs = False
-        self._tools.forget()
+        self.functions.rounds.lost()
         self._spoken.clear()
         return [*self._complete_active(), *self.responses.forget(kind, message)]
 

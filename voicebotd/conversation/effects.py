@@ -16,6 +16,15 @@ class Effect:
     """Base of everything that a conversation can ask its shell to do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionTool:
+    """A function that the model may call, as it is told of it. `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
 # To the link. `event_id` travels as the client event's own id, so that an `error` event can be matched to it.
 
 
@@ -36,6 +45,7 @@ class UpdateSession(Effect):
     event_id: str
     instructions: str | None = None
     turn_detection: TurnDetection | None = None
+    tools: tuple[FunctionTool, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +60,16 @@ class CreateMessage(ToService):
     item_id: str
     role: Role
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFunctionCall(ToService):
+    """A call that was made in an earlier session: without it, this one does not know what an output belongs to."""
+
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +123,27 @@ class AppendAudio(ToService):
     """What was heard before. Unlike the microphone's live audio it comes all at once, and none of it may be dropped."""
 
     pcm: bytes
+
+
+# To the functions.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTool(Effect):
+    """Run a function that the model called; answered by one `ToolFinished`, unless it is cancelled before."""
+
+    call_id: str
+    conversation_id: str
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTool(Effect):
+    """Nobody waits for this call any more."""
+
+    call_id: str
 
 
 # To the audio.

@@ -23,6 +23,7 @@ Eagerness = Literal["auto", "low", "medium", "high"]
 BargeInMode = Literal["immediate", "confirm", "off"]
 Speaker = Literal["user", "assistant"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
+ToolStatus = Literal["completed", "failed", "timed_out", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +304,19 @@ class ServerError(Event):
     type: str = ""
     param: str = ""
     event_id: str = ""
+
+
+# What the functions say.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished(Event):
+    """The answer to `RunTool`, in every case. `output`: what the model is told, of a failure too."""
+
+    call_id: str
+    output: str
+    status: ToolStatus
+    duration_ms: int = 0
 
 
 # What the audio process says.

@@ -51,12 +51,19 @@ class Audio(Protocol):
     def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None: ...
 
 
+class Tools(Protocol):
+    """What the manager needs of the functions."""
+
+    def start(self, wish: fx.RunTool) -> None: ...
+    def cancel(self, call_id: str) -> None: ...
+
+
 Published = Callable[[str, dict[str, Any]], None]
 Recorded = Callable[[AnyRecord], None]
 
 
 class ConversationManager:
-    """Runs one `Conversation` against a link and an audio manager.
+    """Runs one `Conversation` against a link, an audio manager and the functions.
 
     `publish(topic, data)` and `record(record)` must not block. Run `run()` as a task; the rest is for the event loop's
     thread only.
@@ -66,10 +73,13 @@ class ConversationManager:
     """Events. A reply of ten minutes in 100 ms deltas is 6,000; a fuller inbox means that the core has stopped, so new
     events are dropped and counted, and commands are refused."""
 
-    def __init__(self, core: Conversation, *, link: Link, audio: Audio, publish: Published, record: Recorded) -> None:
+    def __init__(
+        self, core: Conversation, *, link: Link, audio: Audio, tools: Tools, publish: Published, record: Recorded
+    ) -> None:
         self._core = core
         self._link = link
         self._audio = audio
+        self._tools = tools
         self._publish = publish
         self._record = record
         self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue(self.INBOX_LIMIT)
@@ -175,6 +185,10 @@ class ConversationManager:
                 self._open_microphone(effect)
             case fx.ToService() | fx.UpdateSession():
                 self._link.send(effect)
+            case fx.RunTool():
+                self._tools.start(effect)
+            case fx.CancelTool():
+                self._tools.cancel(effect.call_id)
             case fx.OpenLink() | fx.CloseLink():
                 self._link_wanted = isinstance(effect, fx.OpenLink)
                 self._close_first = self._close_first or not self._link_wanted

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from voicebotd.conversation.budget import Limits, NoTariff, Tariff
+from voicebotd.conversation.effects import FunctionTool
 from voicebotd.conversation.events import (
     BargeIn,
     Speaker,
@@ -24,6 +25,7 @@ class Policy:
     instructions: str
     turn_detection: TurnDetection
     barge_in: BargeIn = field(default_factory=BargeIn)
+    tools: tuple[FunctionTool, ...] = ()
     speaks_first: Speaker = "user"
     greeting: str = ""
     provider: str = ""
@@ -47,5 +49,7 @@ class Policy:
     tariff: Tariff = field(default_factory=NoTariff)
     farewell_within_s: float = 120.0
     """When a cap is reached: after so long the conversation ends even if something is still being said."""
+    fill_after_s: float = 2.0
+    """After so long a silence while a function runs the visitor is told that it takes a while."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

@@ -35,12 +35,16 @@ Matter = Literal["cut", "noise"]
 """What may be out of order in the service's conversation: a reply that was cut is known in full until it is truncated,
 and a noise is an item until it is deleted. A response that is created meanwhile is made of both."""
 
+Purpose = Literal["answer", "outputs", "filler"]
+"""What a response is for: to answer, to go on with the outputs of functions, to say that one takes a while."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A response that somebody wants. `reply_to` is the command to answer, if any."""
 
     event_id: str
+    purpose: Purpose = "answer"
     instructions: str | None = None
     output: Modality | None = None
     reply_to: int | None = None
@@ -84,6 +88,8 @@ class Responses:
         self._closed_by: Closed | None = None
         self._awaits: set[Matter] = set()
         self.active: str | None = None
+        self.purpose: Purpose | None = None
+        """What the response that began last is for; None: it was the service's own idea."""
         self.due = False
 
     @property
@@ -106,6 +112,16 @@ class Responses:
     def generating(self) -> bool:
         """Whether a response is being made that nobody has discarded."""
         return self.active is not None and self.active not in self._discarded
+
+    @property
+    def outputs_wait(self) -> bool:
+        """Whether a response that goes on with outputs waits its turn."""
+        return any(request.purpose == "outputs" for request in self._queue)
+
+    @property
+    def outputs_wanted(self) -> bool:
+        """Whether one waits or is to come."""
+        return self.outputs_wait or (self._requested is not None and self._requested.purpose == "outputs")
 
     @property
     def key_is_held(self) -> bool:
@@ -185,6 +201,7 @@ class Responses:
         self._cancelling = None
         effects = _refuse(self._answering, "link.unavailable", "the service began another response")
         self.active, self._answering = event.response_id, None
+        self.purpose = request.purpose if request is not None and ours else None
         if request is None or not ours:
             unwanted = self._due_is_unwanted or self._key_is_held
             self._otherwise = None
@@ -276,6 +293,10 @@ class Responses:
         self._queue.clear()
         return [effect for request in waiting for effect in _refuse(request, kind, message)]
 
+    def drop_outputs(self) -> None:
+        """The response that began just now knows the outputs that another was to go on with."""
+        self._queue = deque(request for request in self._queue if request.purpose != "outputs")
+
     def _advance(self) -> list[Effect]:
         away = self._turn_away()
         if self._held or self._awaits or self.busy or not self._queue:
@@ -287,7 +308,7 @@ class Responses:
                 event_id=request.event_id,
                 instructions=request.instructions,
                 output=request.output,
-                calls_functions=request.last_tokens is None,
+                calls_functions=request.last_tokens is None and request.purpose != "filler",
                 max_output_tokens=request.last_tokens,
                 metadata={TAG: request.event_id},
             ),

@@ -1,4 +1,4 @@
-"""What holds until somebody changes it: the instructions and the turn detection, wanted and confirmed.
+"""What holds until somebody changes it: instructions, turn detection and functions, wanted and confirmed.
 
 A live change is sent as one `session.update` and is done only when the service's `session.updated` shows it. The
 service does not name the update that it confirms, but it keeps the order, so the oldest unconfirmed change is meant.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTurnDetection
+from voicebotd.conversation.commands import SetBargeIn, SetInstructions, SetTools, SetTurnDetection
 from voicebotd.conversation.effects import (
     CancelTimer,
     Effect,
@@ -57,7 +57,10 @@ class Standing:
         self._policy = policy
         self._pending: deque[Change] = deque()
         self.wanted = Wanted(
-            turn_detection=policy.turn_detection, barge_in=policy.barge_in, configured=policy.instructions
+            turn_detection=policy.turn_detection,
+            barge_in=policy.barge_in,
+            configured=policy.instructions,
+            tools=policy.tools,
         )
         self._hands_off = False
         self.for_this_conversation = ""
@@ -151,6 +154,11 @@ class Standing:
         after = replace(self.wanted, barge_in=replace(self.barge_in, **command.changes))
         return self._change(command.request_id, event_id, after, part="barge_in", ready=ready)
 
+    def set_tools(self, command: SetTools, event_id: str, *, ready: bool) -> list[Effect]:
+        """Change which functions the model may call, in the running session if there is one."""
+        after = replace(self.wanted, tools=command.tools)
+        return self._change(command.request_id, event_id, after, part="tools", ready=ready)
+
     def hands_off(self, event_id: str, *, on: bool) -> list[Effect]:
         """Have the service neither create nor cancel responses for a while, and then as it is wanted again."""
         before, self._hands_off = self.session_turn_detection(), on
@@ -185,7 +193,7 @@ class Standing:
             data = {"code": error.code, "message": error.message, "param": error.param}
             return [Publish(topic="error", data=data)]
         self.wanted = undone(self.wanted, before=change.before, after=change.after)
-        undo = self._update(f"{change.update.event_id}-undo", turn_detection=change.update.turn_detection is not None)
+        undo = self._update(f"{change.update.event_id}-undo", change.part)
         refusal = Refuse(
             request_id=change.request_id,
             kind="config.invalid",
@@ -228,7 +236,7 @@ class Standing:
             return [Refuse(request_id=request_id, kind="rpc.overloaded", message=message, retryable=True)]
         asked_before = self.session_turn_detection()
         before, self.wanted = self.wanted, after
-        update = self._update(event_id, turn_detection=part != "instructions")
+        update = self._update(event_id, part)
         change = Change(
             update=update,
             before=before,
@@ -238,17 +246,19 @@ class Standing:
             requested=dict(requested or {}),
         )
         ours = part == "barge_in" or before.turn_detection.type == after.turn_detection.type == "local"
-        if part != "instructions" and ours and self.session_turn_detection() == asked_before:
+        if part in ("turn_detection", "barge_in") and ours and self.session_turn_detection() == asked_before:
             return self._answer(change, "live")  # nothing that the service knows of
         if not ready:
             return [update, *self._answer(change, "next_session")]
         self._pending.append(change)
         return [update, SetTimer(name=change.timer, delay_s=self._policy.confirm_within_s)]
 
-    def _update(self, event_id: str, *, turn_detection: bool) -> UpdateSession:
-        if turn_detection:
-            return UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection())
-        return UpdateSession(event_id=event_id, instructions=self.instructions)
+    def _update(self, event_id: str, part: Part) -> UpdateSession:
+        if part == "instructions":
+            return UpdateSession(event_id=event_id, instructions=self.instructions)
+        if part == "tools":
+            return UpdateSession(event_id=event_id, tools=self.wanted.tools)
+        return UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection())
 
     def _send_unasked(self, update: UpdateSession) -> list[Effect]:
         self._pending.append(Change(update=update, before=self.wanted, after=self.wanted, part="turn_detection"))
@@ -262,6 +272,8 @@ class Standing:
         elif change.part == "turn_detection":
             effective = self.effective_turn_detection
             result = {"requested": change.requested, "effective": effective, "applied": applied}
+        elif change.part == "tools":
+            result = {"tools": [tool.name for tool in self.wanted.tools], "applied": applied}
         else:
             result = {"instructions": self.instructions, "applied": applied}
         return [Reply(request_id=change.request_id, result=result)]

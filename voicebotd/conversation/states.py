@@ -97,7 +97,13 @@ FROM_AUDIO: tuple[type[ev.Event], ...] = (
     ev.TimerFired,
 )
 FROM_ACCOUNTS: tuple[type[ev.Event], ...] = (ev.DayBegan, ev.SpentElsewhere, cmd.SetBudget)
-STANDING: tuple[type[ev.Event], ...] = (cmd.SetInstructions, cmd.SetTurnDetection, cmd.SetBargeIn)
+FROM_TOOLS: tuple[type[ev.Event], ...] = (ev.ToolFinished,)
+STANDING: tuple[type[ev.Event], ...] = (
+    cmd.SetInstructions,
+    cmd.SetTurnDetection,
+    cmd.SetBargeIn,
+    cmd.SetTools,
+)
 NEEDS_SESSION: tuple[type[ev.Event], ...] = (
     cmd.SendMessage,
     cmd.RequestResponse,
@@ -137,8 +143,10 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         **_cells(FROM_SESSION, anywhere),
         **_cells(FROM_AUDIO, anywhere),
         **_cells(FROM_ACCOUNTS, anywhere),
+        **_cells(FROM_TOOLS, anywhere),
         **_cells(STANDING, anywhere),
         cmd.SetInstructions: _to(state),
+        cmd.SetTools: _to(state),
         ev.LinkReady: anywhere,
         ev.LinkLost: _to(CONNECTING, OFF),
         ev.AudioLost: _to(state),
@@ -158,6 +166,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
     OFF: {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(OFF)),
+        **_cells(FROM_TOOLS, LATE),
         ev.AudioInputEnded: LATE,
         **_cells(FROM_ACCOUNTS, _to(OFF)),
         **_cells(STANDING, _to(OFF)),
@@ -170,6 +179,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(CONNECTING)),
         **_cells(FROM_ACCOUNTS, _to(CONNECTING, OFF)),
+        **_cells(FROM_TOOLS, _to(CONNECTING)),
         **_cells(STANDING, _to(CONNECTING)),
         **_cells(NEEDS_SESSION, NO_LINK),
         ev.LinkReady: Handled(LIVE),
@@ -186,6 +196,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_SESSION, LATE),
         **_cells(FROM_AUDIO, _to(DOZING)),
         **_cells(FROM_ACCOUNTS, _to(DOZING, OFF)),
+        **_cells(FROM_TOOLS, _to(DOZING)),
         **_cells(STANDING, _to(DOZING)),
         **_cells(NEEDS_SESSION, _to(CONNECTING)),
         ev.VoiceStarted: _to(CONNECTING, DOZING),

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from voicebotd.conversation.commands import SetInstructions
+from voicebotd.conversation.effects import FunctionTool
 from voicebotd.conversation.events import BargeIn, TurnDetection
 
 Runtime = tuple[str, Literal["append", "replace"]] | None
 """Standing runtime instructions and how they meet the configured ones."""
 
 
-Part = Literal["instructions", "turn_detection", "barge_in"]
+Part = Literal["instructions", "turn_detection", "barge_in", "tools"]
 """What people change of it, one at a time."""
 
 
@@ -25,6 +26,7 @@ class Wanted:
     configured: str
     """The instructions of the configuration."""
     runtime: Runtime = None
+    tools: tuple[FunctionTool, ...] = ()
 
 
 def instructed(wanted: Wanted, command: SetInstructions) -> Wanted:

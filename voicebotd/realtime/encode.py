@@ -14,6 +14,7 @@ from voicebotd.conversation.effects import (
     CancelResponse,
     ClearInput,
     CommitInput,
+    CreateFunctionCall,
     CreateFunctionOutput,
     CreateMessage,
     CreateResponse,
@@ -68,7 +69,7 @@ _AUDIO_FIELDS = {
 
 def _body(effect: ToService) -> JsonObject:  # noqa: PLR0911 (one return for each effect)
     match effect:
-        case CreateMessage() | CreateFunctionOutput():
+        case CreateMessage() | CreateFunctionCall() | CreateFunctionOutput():
             return {"type": "conversation.item.create", "item": _item(effect)}
         case CreateResponse():
             return _response_create(effect)
@@ -92,7 +93,15 @@ def _body(effect: ToService) -> JsonObject:  # noqa: PLR0911 (one return for eac
     raise TypeError(f"{type(effect).__name__} is not for the service")
 
 
-def _item(effect: CreateMessage | CreateFunctionOutput) -> JsonObject:
+def _item(effect: CreateMessage | CreateFunctionCall | CreateFunctionOutput) -> JsonObject:
+    if isinstance(effect, CreateFunctionCall):
+        return {
+            "id": effect.item_id,
+            "type": "function_call",
+            "call_id": effect.call_id,
+            "name": effect.name,
+            "arguments": effect.arguments,
+        }
     if isinstance(effect, CreateFunctionOutput):
         return {
             "id": effect.item_id,

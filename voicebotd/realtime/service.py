@@ -210,7 +210,7 @@ class OpenAIService(BaseService):
             self._counters.dropped_messages += 1
 
     def reconfigure(self, endpoint: Endpoint, session: SessionConfig) -> None:
-        """Use these from the next session on. Instructions and turn detection stay as they are wanted now."""
+        """Use these from the next session on. Instructions, turn detection and functions stay as wanted."""
         self._next = (endpoint, session)
 
     def send_audio(self, pcm: bytes) -> None:
@@ -261,7 +261,12 @@ class OpenAIService(BaseService):
             return
         (self._endpoint, session), self._next = self._next, None
         wanted = self._session.config
-        session = replace(session, instructions=wanted.instructions, turn_detection=wanted.turn_detection)
+        session = replace(
+            session,
+            instructions=wanted.instructions,
+            turn_detection=wanted.turn_detection,
+            tools=wanted.tools,
+        )
         self._session = WantedSession(session)
 
     def _new_link(self) -> SessionLink:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voicebotd.conversation.effects import (
+    FunctionTool,
     UpdateSession,
 )
 from voicebotd.conversation.events import (
@@ -31,15 +32,6 @@ _REASONING_MODEL = re.compile(r"gpt-realtime-2(\.\d+)?(-mini)?(-\d{4}-\d{2}-\d{2
 
 _MOST_PENDING = 32
 """Changes that may wait for their `session.updated`. A service that answers none has the oldest taken as granted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionTool:
-    """A function that the model may call. `parameters` is a JSON Schema."""
-
-    name: str
-    description: str
-    parameters: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +76,8 @@ def live_update(effect: UpdateSession) -> JsonObject:
         session["instructions"] = effect.instructions
     if effect.turn_detection is not None:
         session["audio"] = {"input": {"turn_detection": wire_turn_detection(effect.turn_detection)}}
+    if effect.tools is not None:
+        session["tools"] = wire_tools(effect.tools)
     return {"type": "session.update", "event_id": effect.event_id, "session": session}
 
 
@@ -93,6 +87,7 @@ def apply(config: SessionConfig, effect: UpdateSession) -> SessionConfig:
         config,
         instructions=config.instructions if effect.instructions is None else effect.instructions,
         turn_detection=effect.turn_detection or config.turn_detection,
+        tools=config.tools if effect.tools is None else effect.tools,
     )
 
 
@@ -156,10 +151,7 @@ def wire(config: SessionConfig) -> JsonObject:
         "output_modalities": [config.output],
         "max_output_tokens": config.max_output_tokens,
         "truncation": config.truncation,
-        "tools": [
-            {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
-            for tool in config.tools
-        ],
+        "tools": wire_tools(config.tools),
         "tool_choice": config.tool_choice,
         "audio": {
             "input": {
@@ -182,6 +174,14 @@ def wire_transcription(config: SessionConfig) -> JsonObject | None:
         return None
     language = {} if config.transcription_language is None else {"language": config.transcription_language}
     return {"model": config.transcription_model, **language}
+
+
+def wire_tools(tools: tuple[FunctionTool, ...]) -> list[JsonObject]:
+    """Return the functions as the service takes them."""
+    return [
+        {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        for tool in tools
+    ]
 
 
 def wire_turn_detection(wanted: TurnDetection) -> JsonObject | None:

@@ -33,6 +33,8 @@ from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import Event
 from voicebotd.conversation.manager import ConversationManager
 from voicebotd.rehearsal.brain import Answer, Brain, Line, Past, Question
+from voicebotd.tools.runner import ToolRunner
+from voicebotd.tools.toolbox import Toolbox
 
 BLOCK_S = BLOCK / RATE_HZ
 TICK_BLOCKS = 5
@@ -151,6 +153,7 @@ class Box:
             Conversation(replace(policy_of(config), speaks_first="user")),
             link=self.link,
             audio=_Watched(self.audio, self._note),  # type: ignore[arg-type]
+            tools=ToolRunner(Toolbox(), finished=self._post),
             publish=self._publish,
             record=lambda _: None,
         )
