@@ -28,6 +28,7 @@ from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
+from voicebotd.control.handlers.usage import usage_handlers
 from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
@@ -341,6 +342,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
     usual: dict[str, Any] = {
         "history": None,
         "purge": None,
+        "usage": None,
         "process_file": None,
         "health": lambda: {"audio": audio.health_check(), "link": link.health_check()},
         "rung": lambda: Rung(echo_control="half_duplex", why="because"),
@@ -355,6 +357,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         **tuning_handlers(box),
         **audio_handlers(box),
         **selftest_handlers(box),
+        **usage_handlers(box),
         **file_handlers(box),
         **history_handlers(box),
         **history_admin_handlers(box),

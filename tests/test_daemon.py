@@ -266,8 +266,8 @@ async def test_where_no_history_is_wanted_only_what_was_spent_is_kept(start, at_
         assert "history" not in health
         assert health["usage"]["state"] == "saving"
         assert (await client.call("history.list"))["data"]["kind"] == "history.unavailable"
-        running.daemon._record(ConversationRecord(conversation_id="c"))
-        running.daemon._record(UsageRecord(conversation_id="c", source_id="r", usd=0.25))
+        running.daemon._record_own(ConversationRecord(conversation_id="c"))
+        running.daemon._record_own(UsageRecord(conversation_id="c", source_id="r", usd=0.25))
     with closing(sqlite3.connect(at_home.database)) as database:
         assert database.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
         assert database.execute("SELECT usd FROM usage").fetchall() == [(0.25,)]
@@ -294,6 +294,77 @@ async def test_what_was_kept_long_enough_goes_at_the_start_and_when_the_days_are
         await left_is(client, "day")
         assert (await client.call("history.purge", older_than_days=0.5))["conversations"] == 1
         await left_is(client)
+
+
+# What it costs.
+
+
+def spent_before(home, usd, *, seconds_ago=0.0):
+    """A day's spending of an earlier life, in play money as these daemons rehearse."""
+    with closing(sqlite3.connect(home.database)) as database:
+        database.execute(
+            "INSERT INTO usage (conversation_id, source_id, kind, model, input_text, input_audio, cached_text,"
+            " cached_audio, output_text, output_audio, audio_s, usd, started_at)"
+            " VALUES ('c', 'r', 'response', 'rehearsal/m', 0, 0, 0, 0, 0, 0, 0, ?, ?)",
+            (usd, time.time() - seconds_ago),
+        )
+        database.commit()
+
+
+async def test_what_was_spent_today_before_a_restart_counts_and_nothing_is_begun(start, at_home, log):
+    async with start(IDLE):
+        pass
+    spent_before(at_home, 0.25)
+    async with start("budget.daily_usd=0.2") as running, running.client() as client:
+        status = await client.call("status.get")
+        assert (status["state"], status["usage"]["today_usd"], status["usage"]["exhausted"]) == ("off", 0.25, True)
+        refused = await client.call("conversation.start")
+        assert (refused["code"], refused["data"]["kind"]) == (1005, "budget.exhausted")
+        assert "midnight" in refused["data"]["hint"]
+        assert status["usage"]["hint"] in status["hints"]
+    assert "no conversation is begun" in log.getvalue()
+
+
+async def test_a_cap_that_is_raised_live_allows_conversations_at_once(start, at_home):
+    async with start(IDLE):
+        pass
+    spent_before(at_home, 0.25)
+    async with start(IDLE, "budget.daily_usd=0.2") as running, running.client() as client:
+        changed = await client.call("config.set", values={"budget.daily_usd": 1.0})
+        assert changed["values"]["budget.daily_usd"]["applied"] == "live"
+        assert "conversation_id" in await client.call("conversation.start")
+
+
+async def test_with_autostart_it_talks_again_when_the_day_has_turned(start, at_home):
+    async with start(IDLE):
+        pass
+    spent_before(at_home, 0.25)
+    async with start("budget.daily_usd=0.2") as running, running.client() as client:
+        await client.call("events.subscribe", topics=["state"])
+        accounts = running.daemon._accounts
+        accounts._wall_clock_s = lambda: time.time() + 86_400
+        await accounts.look()
+        await client.until_event("state", state="connecting")
+        assert (await client.call("status.get"))["usage"]["today_usd"] == 0.0
+
+
+async def test_a_conversation_that_a_person_stopped_is_not_begun_again_by_a_new_day(start):
+    async with start() as running, running.client() as client:
+        await client.call("conversation.stop")
+        accounts = running.daemon._accounts
+        accounts._wall_clock_s = lambda: time.time() + 86_400
+        await accounts.look()
+        assert (await client.call("status.get"))["state"] == "off"
+
+
+async def test_a_file_is_refused_when_the_money_of_the_day_is_spent(start, at_home, silence):
+    async with start(IDLE):
+        pass
+    spent_before(at_home, 0.25)
+    async with start(IDLE, "budget.daily_usd=0.2") as running, running.client() as client:
+        with silence.open("rb") as file:
+            refused = await client.call("file.process", fds=[file.fileno()])
+    assert refused["data"]["kind"] == "budget.exhausted"
 
 
 # The conversation, with files as microphone and loudspeaker.
@@ -342,7 +413,7 @@ async def test_trouble_in_the_conversation_and_with_the_sound_is_logged(start, l
 async def test_a_file_is_processed_as_configured_now_and_kept_in_the_history(start, at_home, silence, monkeypatch):
     asked = []
 
-    async def hold(config, source, *, output_path, pace, record):
+    async def hold(config, source, *, output_path, pace, record, accounts):
         asked.append((config.settings.turn_detection.threshold, output_path, pace))
         record(ConversationRecord(conversation_id="c1", source="file", started_at=1.0))
         return DOCUMENT

@@ -10,10 +10,12 @@ import soundfile
 from websockets.asyncio.server import serve
 
 from voicebotd import file_conversation
+from voicebotd.accounts import Accounts
 from voicebotd.config.load import change
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.budget import Limits, NoTariff
 from voicebotd.conversation.records import ConversationRecord, TurnRecord
-from voicebotd.errors import AudioError, RealtimeError
+from voicebotd.errors import AudioError, CommandRefusedError, RealtimeError
 from voicebotd.file_conversation import Minutes, hold, turn_result
 from voicebotd.rehearsal.server import RehearsalServer
 
@@ -88,6 +90,8 @@ async def test_the_document_of_an_open_file_tells_what_was_said_what_it_cost_and
     assert document.tool_calls == []
     assert document.usage.output_audio > 0
     assert document.usage.input_audio > 0
+    assert document.usage.usd > 0
+    assert document.end_reason == "the input ended"
     assert document.timings.input_ms == round(soundfile.info(visitor).duration * 1000)
     assert document.timings.output_ms == document.turns[1].audio_ms
     assert document.timings.elapsed_s > 0
@@ -311,9 +315,11 @@ async def test_calls_are_listed_with_what_the_model_was_told():
 
 async def test_the_usage_of_all_responses_is_added_up():
     usage = asdict(ev.Usage(input_text=1, output_audio=2))
-    told = ("usage", {**usage, "tokens": 3, "response_id": "r"})
-    document = minutes_of(told, told).document("c", TIMINGS)
+    told = [("usage", {"event": "used", **usage, "audio_s": 1.5, "session_usd": cost}) for cost in (0.01, 0.03)]
+    warning = ("usage", {"event": "warning", "cap": "session"})
+    document = minutes_of(*told, warning).document("c", TIMINGS)
     assert (document.usage.input_text, document.usage.output_audio, document.usage.cached_text) == (2, 4, 0)
+    assert (document.usage.audio_s, document.usage.usd) == (3.0, 0.03)
 
 
 async def test_turns_are_in_the_order_in_which_they_began_and_as_they_were_last_known():
@@ -366,3 +372,28 @@ async def test_a_turn_is_shown_with_all_that_is_known_of_it():
     kept = asdict(record)
     assert shown.pop("text") == kept.pop("generated_text")
     assert shown == {name: kept[name] for name in shown}
+
+
+async def test_a_file_for_which_there_is_no_money_is_not_heard(at, short_brain, visitor):
+    notes = Notes()
+    async with RehearsalServer(brain=short_brain) as server:
+        with pytest.raises(CommandRefusedError, match="today's cap") as refused:
+            await hold(at(server, **{"budget.daily_usd": 0}), str(visitor), record=notes.record)
+        assert server.received == []
+    assert refused.value.kind == "budget.exhausted"
+    assert notes.records == []
+
+
+async def test_what_a_file_spends_is_told_to_the_accounts_of_the_box(at, short_brain, visitor):
+    class Ledger:
+        async def spent(self, _since, _until, *, rehearsed):
+            return 0
+
+    told = []
+    accounts = Accounts(Ledger(), Limits(), NoTariff())
+    async with RehearsalServer(brain=short_brain) as server:
+        with accounts.seat(told.append):
+            document = await hold(at(server), str(visitor), accounts=accounts)
+    spent = [event.nano_usd for event in told if isinstance(event, ev.SpentElsewhere)]
+    assert sum(spent) / 1e9 == pytest.approx(document.usage.usd, abs=1e-6)
+    assert spent

@@ -44,6 +44,7 @@ _FILES = {
     "process": "process",
     "history": "history",
     "appointments": "appointments",
+    "usage": "usage",
     "watch": "events",
     "events": "events",
     "log-level": "raw",

@@ -22,6 +22,7 @@ from voicebotd.audio.options import AudioOptions, EchoControl, FileOptions
 from voicebotd.config.credentials import find_api_key
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.model import Settings
+from voicebotd.conversation.budget import NANO_USD, Limits
 from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import BargeIn, Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
@@ -30,6 +31,7 @@ from voicebotd.errors import ConfigError, Problem
 from voicebotd.pacer import Pacer
 from voicebotd.realtime.endpoint import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
+from voicebotd.realtime.pricing import PriceList
 from voicebotd.realtime.service import OpenAIService
 from voicebotd.realtime.session import SessionConfig
 from voicebotd.system.logging import add_secret
@@ -149,6 +151,28 @@ def session_of(config: LoadedConfig) -> SessionConfig:
     )
 
 
+def limits_of(settings: Settings) -> Limits:
+    budget = settings.budget
+    return Limits(
+        daily_nano_usd=_nano_usd(budget.daily_usd),
+        session_nano_usd=_nano_usd(budget.session_usd),
+        warn_fraction=budget.warn_fraction,
+    )
+
+
+def tariff_of(settings: Settings) -> PriceList:
+    return PriceList(
+        {model: {str(kind): usd for kind, usd in own.items()} for model, own in settings.budget.prices.items()}
+    )
+
+
+def _nano_usd(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * NANO_USD)
+
+
+BUDGET_KEYS = frozenset({"budget.daily_usd", "budget.session_usd", "budget.warn_fraction", "budget.prices"})
+
+
 def policy_of(config: LoadedConfig) -> Policy:
     settings = config.settings
     return Policy(
@@ -160,6 +184,8 @@ def policy_of(config: LoadedConfig) -> Policy:
         provider=settings.service.provider,
         longest_speech_s=settings.conversation.max_utterance_s,
         idle_hangup_s=settings.conversation.idle_hangup_s,
+        limits=limits_of(settings),
+        tariff=tariff_of(settings),
         hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 

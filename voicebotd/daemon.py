@@ -22,7 +22,18 @@ from typing import Any, Literal
 import structlog
 
 from voicebotd import file_conversation
-from voicebotd.assembly import RUNG_KEYS, audio_options_of, build, endpoint_of, rung_of, session_of
+from voicebotd.accounts import Accounts
+from voicebotd.assembly import (
+    BUDGET_KEYS,
+    RUNG_KEYS,
+    audio_options_of,
+    build,
+    endpoint_of,
+    limits_of,
+    rung_of,
+    session_of,
+    tariff_of,
+)
 from voicebotd.audio.options import Level
 from voicebotd.booking import Booking
 from voicebotd.config.load import LoadedConfig
@@ -40,12 +51,16 @@ from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import describe, status_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
+from voicebotd.control.handlers.usage import usage_handlers
 from voicebotd.control.listener import ControlSocket, open_control_socket
 from voicebotd.control.meta import meta_handlers
 from voicebotd.control.server import ControlServer
 from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import commands as cmd
-from voicebotd.conversation.records import AnyRecord
+from voicebotd.conversation.farewell import BUDGET
+from voicebotd.conversation.manager import Recorded
+from voicebotd.conversation.records import AnyRecord, ConversationRecord
+from voicebotd.conversation.spending import EXHAUSTED
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
 from voicebotd.service import Health
 from voicebotd.store.database import Database
@@ -53,6 +68,7 @@ from voicebotd.store.faults import StoreError
 from voicebotd.store.history import HistoryService, HistorySettings
 from voicebotd.store.purge import Purge
 from voicebotd.store.retention import Retention
+from voicebotd.store.usage import UsageRepository
 from voicebotd.system.coalesced import Coalesced
 from voicebotd.system.logging import set_level
 from voicebotd.system.notify import Notifier
@@ -92,7 +108,18 @@ class Daemon:
         self._stop = asyncio.Event()
         self._history = self._open_history()
         self._booking = Booking(self._history.database, lambda: self._tuning.loaded.settings.tools.appointments)
-        self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record)
+        self._usage = UsageRepository(self._history.database)
+        self._accounts = Accounts(
+            self._usage,
+            limits_of(loaded.settings),
+            tariff_of(loaded.settings),
+            rehearsing=loaded.settings.service.provider == "rehearsal",
+            on_day=self._begin_again,
+        )
+        self._account: Recorded = lambda _: None
+        self._out_of_money = False
+        """Whether the box would talk if there were money: it begins again with the next day."""
+        self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record_own)
         self._tuning = Tuning(
             loaded,
             manager=self._stack.manager,
@@ -104,7 +131,10 @@ class Daemon:
                 "history.retention_days": self._history.retention.set_days,
             },
             reconnect=self._reconfigure,
-            derived={RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control)},
+            derived={
+                RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control),
+                BUDGET_KEYS: lambda settings: self._accounts.set_budget(limits_of(settings), tariff_of(settings)),
+            },
             publish=self._publish,
         )
         self._stack.audio.on_level = self._level
@@ -116,6 +146,7 @@ class Daemon:
             tuning=self._tuning,
             history=self._history.repositories,
             purge=self._history.purge,
+            usage=self._usage,
             process_file=self._process_file,
             health=self._health,
             rung=lambda: rung_of(self._tuning.loaded.settings),
@@ -134,7 +165,9 @@ class Daemon:
         listening = open_control_socket(path, mode=settings.control.mode, group=settings.control.group)
         try:
             await self._open_database()
-            await self._live(listening)
+            with self._accounts.seat(self._stack.manager.post) as self._account:
+                await self._accounts.open()
+                await self._live(listening)
         finally:
             listening.close()
             await self._history.database.close()
@@ -150,6 +183,7 @@ class Daemon:
                 group.create_task(self._history.writer.run(), name="history"),
                 group.create_task(self._booking.run(), name="appointments"),
                 group.create_task(self._history.retention.run(), name="retention"),
+                group.create_task(self._accounts.run(), name="accounts"),
             ]
             await self._history.writer.connect()
             await self._announce()
@@ -178,11 +212,24 @@ class Daemon:
 
     async def _announce(self) -> None:
         if self._loaded.settings.conversation.autostart:
+            await self._begin()
+        log.info("ready", version=VERSION, pid=os.getpid())
+        self._notifier.ready(self._one_line())
+
+    async def _begin(self) -> None:
+        try:
             await self._stack.manager.command(
                 lambda number: cmd.StartConversation(request_id=number, conversation_id=uuid.uuid4().hex)
             )
-        log.info("ready", version=VERSION, pid=os.getpid())
-        self._notifier.ready(self._one_line())
+        except CommandRefusedError as refused:
+            log.warning("no conversation is begun", reason=refused.message, hint=refused.hint)
+            self._out_of_money = refused.kind == EXHAUSTED
+
+    async def _begin_again(self) -> None:
+        """Another day, and money again."""
+        if self._out_of_money and self._tuning.loaded.settings.conversation.autostart:
+            self._out_of_money = False
+            await self._begin()
 
     async def _say_goodbye(self) -> None:
         """End the conversation, so that the history knows its end."""
@@ -229,6 +276,7 @@ class Daemon:
             history_handlers(box),
             appointment_handlers(self._booking),
             history_admin_handlers(box),
+            usage_handlers(box),
         )
         return ControlServer(
             listening,
@@ -264,8 +312,12 @@ class Daemon:
     def _level(self, level: Level) -> None:
         self._hub.publish("audio.level", asdict(level))
 
-    def _record(self, record: AnyRecord) -> None:
+    def _record_own(self, record: AnyRecord) -> None:
+        """Of the box's own conversation, as against those with files."""
         self._history.writer.record(record)
+        self._account(record)
+        if isinstance(record, ConversationRecord):
+            self._out_of_money = record.end_reason.startswith(BUDGET)
 
     def _health(self) -> Mapping[str, Health]:
         return {
@@ -282,7 +334,12 @@ class Daemon:
         self, source: int, output: str | None, pace: Literal["real_time", "fast"] | None
     ) -> FileDocument:
         return await file_conversation.hold(
-            self._tuning.loaded, source, output_path=output, pace=pace, record=self._record
+            self._tuning.loaded,
+            source,
+            output_path=output,
+            pace=pace,
+            record=self._history.writer.record,
+            accounts=self._accounts,
         )
 
     # Signals.

@@ -12,10 +12,11 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from voicebotd.accounts import Accounts
 from voicebotd.assembly import audio_options_of, build, file_policy_of
 from voicebotd.audio.input_file import FileFacts, probe
 from voicebotd.audio.options import FileOptions
@@ -24,10 +25,12 @@ from voicebotd.control.contract_results import FileDocument, FileTimings, TokenU
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.manager import ConversationManager, Recorded
-from voicebotd.conversation.records import AnyRecord, TurnRecord
+from voicebotd.conversation.records import AnyRecord, ConversationRecord, TurnRecord
 from voicebotd.errors import AudioError, CommandRefusedError, RealtimeError
 
 Observer = Callable[[str, dict[str, Any]], None]
+COUNTED = ("input_text", "input_audio", "cached_text", "cached_audio", "output_text", "output_audio")
+"""The kinds of tokens."""
 ANSWER_S = 600.0
 """How long one answer may take: as much of one as the audio keeps for playing (audio/playback.py)."""
 GOODBYE_S = 1.0
@@ -43,6 +46,7 @@ async def hold(
     pace: Literal["real_time", "fast"] | None = None,
     record: Recorded = lambda _: None,
     observe: Observer = lambda _topic, _data: None,
+    accounts: Accounts | None = None,
 ) -> FileDocument:
     """Hold the conversation; return what was said.
 
@@ -54,12 +58,14 @@ async def hold(
         pace: default: as configured.
         record: gets every record of the history.
         observe: gets everything that is published, as it happens.
+        accounts: of the box whose money it spends; None: it is alone, and the day's cap is its own.
 
     However it ends, by cancellation too, the audio process and the link are gone then, and the history knows the end.
 
     Raises:
         AudioError: a file cannot be used.
         RealtimeError: there is no link, it was lost before the last answer, or the conversation did not end.
+        CommandRefusedError: there is no money for it (`budget.exhausted`).
     """
     facts = await asyncio.to_thread(_examined, source, [output_path, both_sides_path])
     pace = pace or config.settings.audio_file.pace
@@ -78,10 +84,13 @@ async def hold(
         stack = build(config, options, publish=minutes.publish, record=minutes.record, watch=watch, policy=policy)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(stack.run(), name="file conversation")
-            await _converse(stack.manager, conversation_id, minutes.ended)
+            with nullcontext() if accounts is None else accounts.seat(stack.manager.post) as minutes.account:
+                refused = await _converse(stack.manager, conversation_id, minutes.ended)
             elapsed_s, played_ms = time.monotonic() - began_s, stack.audio.status.played_ms
             await stack.audio.disconnect()  # lets it finish its recordings
             running.cancel()
+    if refused is not None:
+        raise refused
     if minutes.lost is not None:
         raise minutes.lost
     timings = FileTimings(
@@ -138,8 +147,14 @@ async def _bounded(duration_s: float) -> AsyncIterator[Callable[[ev.Event], None
         raise RealtimeError(message, code="no_end") from error
 
 
-async def _converse(manager: ConversationManager, conversation_id: str, ended: asyncio.Event) -> None:
-    await manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id=conversation_id))
+async def _converse(
+    manager: ConversationManager, conversation_id: str, ended: asyncio.Event
+) -> CommandRefusedError | None:
+    """Return the refusal of a conversation that may not be held. Raised here, a task group would wrap it."""
+    try:
+        await manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id=conversation_id))
+    except CommandRefusedError as refused:
+        return refused
     try:
         await ended.wait()
     except asyncio.CancelledError:
@@ -147,6 +162,7 @@ async def _converse(manager: ConversationManager, conversation_id: str, ended: a
             async with asyncio.timeout(GOODBYE_S):
                 await manager.command(lambda number: cmd.StopConversation(request_id=number, reason="broken off"))
         raise
+    return None
 
 
 class Minutes:
@@ -158,15 +174,24 @@ class Minutes:
         self._turns: dict[str, TurnRecord] = {}
         self._calls: dict[str, ToolCall] = {}
         self._usage: Counter[str] = Counter()
+        self._audio_s = 0.0
+        self._usd = 0.0
+        self._end_reason = ""
         self._speech_ended_s: float | None = None
         self.first_audio_ms: list[int] = []
         self.lost: RealtimeError | None = None
+        self.account: Recorded | None = None
+        """Who adds up what the box spends."""
         self.ended = asyncio.Event()
 
     def record(self, record: AnyRecord) -> None:
         if isinstance(record, TurnRecord):
             self._turns[record.item_id] = record
+        elif isinstance(record, ConversationRecord):
+            self._end_reason = record.end_reason
         self._record(record)
+        if self.account is not None:
+            self.account(record)
 
     def publish(self, topic: str, data: dict[str, Any]) -> None:
         match topic, data.get("event"), data.get("state"):
@@ -181,8 +206,8 @@ class Minutes:
                 self.lost = RealtimeError(data["reason"], retryable=retryable, code=data["code"], hint=data["hint"])
             case "tool", _, _:
                 self._note_call(data)
-            case "usage", _, _:
-                self._usage.update({name: data[name] for name in TokenUsage.__dataclass_fields__})
+            case "usage", "used", _:
+                self._note_usage(data)
         self._observe(topic, data)
 
     def document(self, conversation_id: str, timings: FileTimings) -> FileDocument:
@@ -191,14 +216,20 @@ class Minutes:
             conversation_id=conversation_id,
             turns=[turn_result(turn) for turn in turns],
             tool_calls=list(self._calls.values()),
-            usage=TokenUsage(**self._usage),
+            usage=TokenUsage(**self._usage, audio_s=round(self._audio_s, 3), usd=self._usd),
             timings=timings,
+            end_reason=self._end_reason,
         )
 
     def _note_answer(self) -> None:
         if self._speech_ended_s is not None:
             self.first_audio_ms.append(round((time.monotonic() - self._speech_ended_s) * 1000))
             self._speech_ended_s = None
+
+    def _note_usage(self, data: dict[str, Any]) -> None:
+        self._usage.update({name: data[name] for name in COUNTED})
+        self._audio_s += data["audio_s"]
+        self._usd = data["session_usd"]
 
     def _note_call(self, data: dict[str, Any]) -> None:
         call_id = data["call_id"]

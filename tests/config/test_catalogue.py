@@ -6,7 +6,6 @@ from voicebotd.config.catalogue import (
     check,
     describe,
     flatten,
-    is_later_section,
     keys,
     sections,
     show,
@@ -92,7 +91,7 @@ def test_an_unhashable_value_is_only_wrong():
     assert check("service.provider", ["azure"], "rpc")[1] is not None
 
 
-@pytest.mark.parametrize("name", ["tools.timeout_s", "budget.daily_usd", "history.recordings"])
+@pytest.mark.parametrize("name", ["tools.timeout_s", "history.recordings"])
 def test_a_key_that_is_promised_for_later_is_refused_as_such(name):
     assert unknown(name, "f").message == "not available in this version"
 
@@ -126,9 +125,15 @@ def test_a_key_for_the_service_has_no_place_in_a_file() -> None:
 
 
 def test_only_the_values_that_mean_nothing_ask_for_nothing() -> None:
-    assert asks_for_nothing("budget.daily_usd", None)
-    assert not asks_for_nothing("budget.daily_usd", 5)
+    assert asks_for_nothing("history.recordings", False)
+    assert not asks_for_nothing("history.recordings", True)
     assert not asks_for_nothing("nonsense", None)
-    assert is_later_section("budget")
-    assert not is_later_section("service.rollover_after_min")
-    assert not is_later_section("audio")
+
+
+def test_prices_are_complained_of_place_by_place():
+    _, problem = check("budget.prices", {"m": {"audio_inn": 3, "text_in": -1}}, "f")
+    assert problem.message == (
+        "m.audio_inn is unknown, did you mean audio_in?; m.text_in: -1 is not a number from 0 to 10000 (USD)"
+    )
+    _, problem = check("budget.prices", 7, "f")
+    assert problem.message.startswith("7 is not allowed; allowed: a map of model names")

@@ -229,15 +229,14 @@ def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
     tree = {
         "session": {"tool_choice": "auto"},
         "tools": {"directory": None, "modules": []},
-        "budget": {"daily_usd": None},
         "history": {"recordings": False},
     }
     assert ly.document_layer(tree, "f") == ly.Layer(is_file=True)
-    assert ly.values_layer({"budget.session_usd": None}, "rpc").problems == ()
+    assert ly.values_layer({"tools.directory": None}, "rpc").problems == ()
 
 
 def test_a_later_key_that_asks_for_something_is_named() -> None:
-    tree = {"budget": {"daily_usd": 5, "session_usd": None}, "history": {"recordings": 7}}
+    tree = {"tools": {"directory": "/x", "modules": []}, "history": {"recordings": 7}}
     layer = ly.document_layer(tree, "f")
-    assert [problem.key for problem in layer.problems] == ["budget.daily_usd", "history.recordings"]
+    assert [problem.key for problem in layer.problems] == ["tools.directory", "history.recordings"]
     assert all("not available" in problem.message for problem in layer.problems)

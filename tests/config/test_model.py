@@ -63,6 +63,13 @@ def test_every_default_is_a_value_that_may_be_written():
         ("barge_in.duck_db", [-60, 0, -12.5], [-60.1, 0.1, "-12"]),
         ("conversation.max_utterance_s", [5, 600, 59.5], [4.9, 601, None]),
         ("conversation.idle_hangup_s", [None, 10, 3600], [9.9, 3601, "null", 0]),
+        ("budget.daily_usd", [None, 0, 2.5, 1_000_000], [-0.01, 1_000_001, "5", True, float("nan")]),
+        ("budget.warn_fraction", [0, 1, 0.8], [-0.1, 1.1, None]),
+        (
+            "budget.prices",
+            [{}, {"m": {}}, {"m": {"text_in": 4, "audio_out": 0.5}}, {"s": {"minute": 10_000}}],
+            [None, [], {"": {}}, {"m": 4}, {"m": {"text": 4}}, {"m": {"text_in": -1}}, {"m": {"text_in": 10_001}}],
+        ),
         ("audio.echo_control", ["auto", "aec", "gate", "half_duplex", "none"], ["on", None, "AEC"]),
         ("turn_detection.create_response", [True, False], ["yes", 1, None]),
         ("conversation.profile", [None, "noisy", "my-2nd_one"], ["../etc", "", "Noisy"]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -56,7 +58,7 @@ async def test_usage_comes_back_equal_and_needs_no_conversation(usage: UsageRepo
 async def test_a_response_that_is_told_twice_is_paid_once(usage: UsageRepository) -> None:
     await usage.save(ANSWER)
     await usage.save(replace(ANSWER, usd=0.75))
-    assert await usage.spent_usd(0.0) == 0.75
+    assert await usage.spent(0.0, 101.0, rehearsed=False) == 750_000_000
 
 
 @pytest.mark.asyncio
@@ -68,15 +70,15 @@ async def test_what_a_deleted_conversation_cost_was_spent_all_the_same(
     await usage.create(ANSWER)
     await conversations.delete("c")
     assert await usage.of_conversation("c") == [ANSWER]
-    assert await usage.spent_usd(0.0) == 0.5
+    assert await usage.spent(0.0, 101.0, rehearsed=False) == 500_000_000
 
 
 @pytest.mark.asyncio
-async def test_the_sum_begins_at_its_moment_and_is_nothing_where_nothing_was_used(usage: UsageRepository) -> None:
-    assert await usage.spent_usd(0.0) == 0.0
+async def test_the_sum_is_of_a_stretch_and_nothing_where_nothing_was_used(usage: UsageRepository) -> None:
+    assert await usage.spent(0.0, 101.0, rehearsed=False) == 0
     for number, started_at in enumerate((99.0, 100.0, 101.0)):
         await usage.create(replace(ANSWER, source_id=f"r{number}", started_at=started_at, usd=2.0**number))
-    assert await usage.spent_usd(100.0) == 6.0
+    assert await usage.spent(100.0, 101.0, rehearsed=False) == 2_000_000_000
 
 
 @pytest.mark.asyncio
@@ -87,6 +89,50 @@ async def test_usage_between_two_moments_has_the_first_and_not_the_second(usage:
 
 
 @pytest.mark.asyncio
-async def test_a_days_sum_is_read_from_the_index_alone(database: Database) -> None:
-    [*steps] = await database.fetch("EXPLAIN QUERY PLAN SELECT total(usd) FROM usage WHERE started_at >= 1")
-    assert [step["detail"] for step in steps] == ["SEARCH usage USING COVERING INDEX usage_by_time (started_at>?)"]
+async def test_a_days_sum_is_read_by_the_index(
+    database: Database, usage: UsageRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    fetch = database.fetch
+
+    async def spied(sql: str, parameters: Any = ()) -> Any:
+        asked.append((sql, parameters))
+        return await fetch(sql, parameters)
+
+    monkeypatch.setattr(database, "fetch", spied)
+    await usage.spent(0.0, 1.0, rehearsed=False)
+    [(sql, parameters)] = asked
+    [step] = await fetch(f"EXPLAIN QUERY PLAN {sql}", parameters)
+    assert step["detail"] == "SEARCH usage USING INDEX usage_by_time (started_at>? AND started_at<?)"
+
+
+@pytest.mark.asyncio
+async def test_a_sum_of_thousands_is_exact(usage: UsageRepository) -> None:
+    for number in range(1000):
+        await usage.create(replace(ANSWER, source_id=f"r{number}", usd=0.000_000_1))
+    assert await usage.spent(0.0, 101.0, rehearsed=False) == 100_000, "0.1 of a millionth, a thousand times"
+
+
+@pytest.mark.asyncio
+async def test_play_money_is_counted_apart(usage: UsageRepository) -> None:
+    await usage.create(ANSWER)
+    await usage.create(replace(ANSWER, source_id="r2", model="rehearsal/m", usd=0.25))
+    assert await usage.spent(0.0, 101.0, rehearsed=False) == 500_000_000
+    assert await usage.spent(0.0, 101.0, rehearsed=True) == 250_000_000
+
+
+@pytest.mark.asyncio
+async def test_days_are_added_up_by_model_and_kind(usage: UsageRepository) -> None:
+    noon = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
+    written = replace(ANSWER, source_id="u1", model="scribe", kind="transcription")
+    for record, at in ((ANSWER, noon), (replace(ANSWER, source_id="r2"), noon + 60), (written, noon)):
+        await usage.create(replace(record, started_at=at))
+    await usage.create(replace(ANSWER, source_id="r3", started_at=noon + 86_400))
+    await usage.create(replace(ANSWER, source_id="r4", started_at=noon - 86_400))
+    found = await usage.by_day(noon)
+    assert [(day.day, day.model, day.kind, day.count) for day in found] == [
+        ("2026-11-28", "m", "response", 2),
+        ("2026-11-28", "scribe", "transcription", 1),
+        ("2026-11-29", "m", "response", 1),
+    ]
+    assert (found[0].input_audio, found[0].audio_s, found[0].nano_usd) == (4, 15.0, 1_000_000_000)

@@ -71,6 +71,17 @@ CONFIG = r.Config(
         "service.model": r.ConfigValue(value="gpt-x", source="default", applied="reconnect"),
     }
 )
+SPOKEN = r.ModelUsage(
+    model="gpt-realtime-2.1",
+    kind="response",
+    count=2,
+    priced=True,
+    input_text=15,
+    cached_text=4,
+    output_audio=150,
+    usd=0.009602,
+)
+WRITTEN = r.ModelUsage(model="gpt-transcribe", kind="transcription", count=1, priced=True, audio_s=30.0, usd=0.00225)
 ENTRY = r.HistoryEntry(conversation_id="c1", started_at=1000.0, ended_at=1065.0, model="gpt-x", turns=2)
 APPOINTMENT = a.AppointmentEntry(
     appointment_id="a1",
@@ -133,6 +144,12 @@ ANSWERS: dict[str, Any] = {
         tool_calls=[],
         usage=r.TokenUsage(),
         timings=r.FileTimings(input_ms=1000, output_ms=2000, elapsed_s=3.0),
+    ),
+    "usage.get": r.UsageReport(
+        days=[r.UsageDay(date="2026-11-29", usd=0.011852, models=[SPOKEN, WRITTEN])],
+        status=s.UsageStatus(today_usd=0.011852, session_usd=0.009602, tokens=165),
+        daily_cap_usd=0.02,
+        session_cap_usd=None,
     ),
     "history.list": r.HistoryList(conversations=[ENTRY]),
     "history.get": r.HistoryConversation(conversation=ENTRY, turns=TURNS),

@@ -98,6 +98,7 @@ TABLE = {
         [("history.search", {"query": "table tw*", "limit": 1, "before": 50})],
         "c1  user: Have you a table for two?\nmore: --before 41",
     ),
+    "usage": (["usage", "--days", "3"], [("usage.get", {"days": 3})], "of $0.0200, 59% [######....]"),
     "log-level": (["log-level", "debug"], [("log.level", {"level": "debug"})], "log level: debug"),
     "call": (["call", "audio.volume", "percent=50"], [("audio.volume", {"percent": 50})], '{"percent": 50}'),
     "discover": (["discover"], [("rpc.discover", {})], "status.get  what the box does"),

@@ -128,7 +128,13 @@ def _missing(status: Mapping[str, Any], style: Style) -> Iterator[str]:
 
 
 def _costs(usage: Mapping[str, Any]) -> str:
-    return f"{usd(usage['session_usd'])} this conversation ({usage['tokens']} tokens), {usd(usage['today_usd'])} today"
+    line = f"{usd(usage['session_usd'])} this conversation ({usage['tokens']} tokens), {usd(usage['today_usd'])} today"
+    if usage.get("cap"):
+        whose = "today's cap" if usage["cap"] == "daily" else "the cap of one conversation"
+        line += f"; {usage['fraction']:.0%} of {whose} of {usd(usage['cap_usd'])}"
+    if usage.get("unpriced"):
+        line += f"; no price is known for {', '.join(usage['unpriced'])}"
+    return one_line(line)
 
 
 def _turns(status: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from voicebotd.config import budget
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, Settings
 from voicebotd.config.section import Applies
@@ -73,11 +74,6 @@ def asks_for_nothing(name: str, value: object) -> bool:
     return name in LATER_DEFAULTS and value == LATER_DEFAULTS[name]
 
 
-def is_later_section(name: str) -> bool:
-    """Whether all keys below this name are of a later version."""
-    return name in LATER_KEYS and any(known.startswith(f"{name}.") for known in LATER_DEFAULTS)
-
-
 def unknown(name: str, source: str) -> Problem:
     """The complaint about a name that is no key: promised for later, or probably a typing error."""
     if any(name == later or name.startswith(later + ".") for later in LATER_KEYS):
@@ -103,7 +99,8 @@ def check(name: str, value: object, source: str, *, is_text: bool = False) -> tu
     except ValidationError:
         # pydantic's own words describe branches of our annotations; the allowed range is what mends the value.
         pass
-    message = f"{show(value)} is not allowed; allowed: {key.allowed}"
+    wrong = budget.complaint(value) if name == budget.PRICES else ""
+    message = wrong or f"{show(value)} is not allowed; allowed: {key.allowed}"
     return None, Problem(key=name, message=message, source=source)
 
 

@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Any
 
 from voicebotd.config import appointments
-from voicebotd.config.catalogue import asks_for_nothing, check, is_later_section, keys, sections, show, unknown
+from voicebotd.config.catalogue import asks_for_nothing, check, keys, sections, show, unknown
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import FILE_PREFIX, Settings, file_mapping
 from voicebotd.errors import ConfigError, Problem
@@ -241,8 +241,6 @@ def _flatten(
         name = f"{prefix}{part}"
         if name in keys():
             assignments.append(Assignment(name=name, value=value, source=source))
-        elif is_later_section(name) and isinstance(value, Mapping):
-            _flatten(value, f"{name}.", source, assignments, problems)
         elif asks_for_nothing(name, value):
             continue
         elif name not in sections():

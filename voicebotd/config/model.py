@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from voicebotd.config.appointments import Appointments
+from voicebotd.config.budget import Budget
 from voicebotd.config.section import Section
 from voicebotd.config.section import key as _key
 
@@ -289,6 +290,7 @@ class Settings(Section):
     audio_file: AudioFile = Field(default_factory=AudioFile)
     tools: Tools = Field(default_factory=Tools)
     history: History = Field(default_factory=History)
+    budget: Budget = Field(default_factory=Budget)
     control: Control = Field(default_factory=Control)
     log: Log = Field(default_factory=Log)
 
@@ -302,7 +304,6 @@ LATER_KEYS = (
     "tools.directory",
     "tools.modules",
     "history.recordings",
-    "budget",
 )
 """Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
 
@@ -311,7 +312,5 @@ LATER_DEFAULTS: dict[str, Any] = {
     "tools.directory": None,
     "tools.modules": [],
     "history.recordings": False,
-    "budget.daily_usd": None,
-    "budget.session_usd": None,
 }
 """Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""

@@ -156,7 +156,7 @@ METHODS: dict[str, Method] = {
             summary="put a message into the conversation",
             params="MessageSendParams",
             result="MessageSent",
-            errors=_RUNNING,
+            errors=(*_RUNNING, "budget.exhausted"),
         ),
         Method(
             name="response.request",
@@ -238,7 +238,12 @@ METHODS: dict[str, Method] = {
             result="Selftest",
             errors=("audio.device_unavailable", "audio.busy", "config.invalid"),
         ),
-        Method(name="talk.begin", summary="push to talk: the key goes down", result="Talk", errors=_RUNNING),
+        Method(
+            name="talk.begin",
+            summary="push to talk: the key goes down",
+            result="Talk",
+            errors=(*_RUNNING, "budget.exhausted"),
+        ),
         Method(name="talk.end", summary="push to talk: the key comes up", result="Talk", errors=_RUNNING),
         Method(
             name="file.process",
@@ -301,6 +306,14 @@ METHODS: dict[str, Method] = {
             params="HistoryPurgeParams",
             result="HistoryPurged",
             scope="admin",
+            errors=("history.unavailable",),
+        ),
+        Method(
+            name="usage.get",
+            summary="what was used and what it cost, by day and model, and the caps",
+            params="UsageParams",
+            result="UsageReport",
+            scope="read",
             errors=("history.unavailable",),
         ),
         Method(

@@ -156,6 +156,11 @@ class HistoryPurgeParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageParams:
+    days: int = field(default=1, metadata=doc("how many days, today included", minimum=1, maximum=366))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsParams:
     topics: list[Topic] | None = field(default=None, metadata=doc("which topics; default: all"))
 

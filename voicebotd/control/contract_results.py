@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicebotd.control import contract_status
-from voicebotd.control.contract_status import BargeInSettings, VadSettings
+from voicebotd.control.contract_status import BargeInSettings, UsageStatus, VadSettings
 from voicebotd.control.contract_types import EchoControl, LogLevel, Topic, doc
 
 Status = contract_status.Status
@@ -186,6 +186,8 @@ class TokenUsage:
     cached_audio: int = field(default=0, metadata=doc("part of input_audio that was cached"))
     output_text: int = field(default=0, metadata=doc("text tokens written"))
     output_audio: int = field(default=0, metadata=doc("audio tokens spoken"))
+    audio_s: float = field(default=0.0, metadata=doc("audio that was transcribed by its length", unit="s"))
+    usd: float = field(default=0.0, metadata=doc("estimated cost", unit="USD"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +205,32 @@ class FileDocument:
     conversation_id: str = field(metadata=doc("as history.get takes it"))
     turns: list[Turn] = field(metadata=doc("what both sides said, in order"))
     tool_calls: list[ToolCall] = field(metadata=doc("what the model called"))
-    usage: TokenUsage = field(metadata=doc("tokens"))
+    usage: TokenUsage = field(metadata=doc("tokens and their cost"))
     timings: FileTimings = field(metadata=doc("how long everything took"))
+    end_reason: str = field(default="", metadata=doc("why it ended"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUsage(TokenUsage):
+    model: str = field(metadata=doc("which model; rehearsal/… was only rehearsed, and nothing of it is paid"))
+    kind: Literal["response", "transcription"] = field(metadata=doc("what it was used for"))
+    count: int = field(metadata=doc("how many of them"))
+    priced: bool = field(metadata=doc("its price is known now; otherwise nothing of it is in the cost"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageDay:
+    date: str = field(metadata=doc("day in local time, ISO 8601"))
+    usd: float = field(metadata=doc("estimated cost of the day", unit="USD"))
+    models: list[ModelUsage] = field(metadata=doc("by model and kind"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReport:
+    days: list[UsageDay] = field(metadata=doc("oldest first; the last is today"))
+    status: UsageStatus = field(metadata=doc("the present conversation, today, and the nearest cap"))
+    daily_cap_usd: float | None = field(metadata=doc("budget.daily_usd; None: no cap", unit="USD"))
+    session_cap_usd: float | None = field(metadata=doc("budget.session_usd; None: no cap", unit="USD"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ from voicebotd.conversation.events import Usage
 NANO_USD = 1_000_000_000
 """Nano-dollars in a dollar."""
 
+REHEARSED = "rehearsal/"
+"""What stands before the name of a model that was only rehearsed: it costs as much, in play money."""
+
 CapName = Literal["daily", "session"]
 
 

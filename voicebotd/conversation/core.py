@@ -73,7 +73,7 @@ class Conversation:
         self._opening: cmd.StartConversation | None = None
         self._ready = False
         self._started_at_s = self._now_s = self._sign_at_s = self._stirred_at_s = 0.0
-        self._spending = Spending(policy.limits, policy.tariff)
+        self._spending = Spending(policy.limits, policy.tariff, rehearsing=policy.provider == "rehearsal")
         self._trouble = ""
         self._input_ended = False
         self._timers = Timers()
@@ -272,7 +272,7 @@ class Conversation:
         if not self._timers.fired(name):
             return []
         if name in (QUIET, FAREWELL):
-            return self._end("the input ended" if name == QUIET else f"budget: {self._farewell.why}")
+            return self._end("the input ended" if name == QUIET else self._farewell.reason)
         if name == TALK:
             return self._desk.let_go(self._dialogue, self._now_s)
         if name == IDLE:
@@ -299,7 +299,7 @@ class Conversation:
         effects = self._spending.news()
         if self._record is not None:
             effects += self._farewell.proceed(self._spending.closed, ready=self._ready)
-            effects += self._end(f"budget: {self._farewell.why}") if self._farewell.over else []
+            effects += self._end(self._farewell.reason) if self._farewell.over else []
         return effects
 
     # After every event.

@@ -23,6 +23,8 @@ GOODBYE = (
 )
 GOODBYE_TOKENS = 500
 """At most: 25 seconds of speech, or what a model that reasons needs before a short sentence."""
+BUDGET = "budget: "
+"""How the reason of such an end begins."""
 
 
 class _Stage(Enum):
@@ -42,8 +44,8 @@ class Farewell:
         self._dialogue = dialogue
         self._floor = floor
         self._stage = _Stage.NONE
-        self.why = ""
-        """Which cap it was."""
+        self.reason = ""
+        """Why the conversation ends: the cap that was reached."""
         self.over = False
         """There is nothing more to say: the conversation is to end now."""
 
@@ -60,7 +62,7 @@ class Farewell:
         into it is dropped."""
         if closed is None or self.on:
             return []
-        self._stage, self.why = _Stage.FINISHING, closed.message
+        self._stage, self.reason = _Stage.FINISHING, f"{BUDGET}{closed.message}"
         effects = self._dialogue.responses.close(closed)
         effects += self._floor.lost()
         return [*effects, *self._desk.take_key(self._dialogue)]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
-from voicebotd.conversation.budget import NANO_USD, Budget, Cap, CapName, Limits, Tariff, dollars, usd
+from voicebotd.conversation.budget import NANO_USD, REHEARSED, Budget, Cap, CapName, Limits, Tariff, dollars, usd
 from voicebotd.conversation.commands import SetBudget
 from voicebotd.conversation.records import UsageRecord
 from voicebotd.conversation.responses import Closed
@@ -42,8 +42,9 @@ class Spending:
     MAX_UNPRICED = 16
     """Models without a price that are remembered by name."""
 
-    def __init__(self, limits: Limits, tariff: Tariff) -> None:
+    def __init__(self, limits: Limits, tariff: Tariff, *, rehearsing: bool = False) -> None:
         self._budget = Budget(limits)
+        self._stage = REHEARSED if rehearsing else ""
         self._tariff = tariff
         self._tokens = 0
         self._unpriced: dict[str, None] = {}
@@ -96,7 +97,8 @@ class Spending:
     ) -> list[fx.Effect]:
         cost = self._tariff.cost_of(model, used)
         if not cost.complete and len(self._unpriced) < self.MAX_UNPRICED:
-            self._unpriced[model or "(unnamed)"] = None
+            self._unpriced[model or "a model without a name"] = None
+        model = f"{self._stage}{model}"
         self._budget.spend(cost.nano_usd)
         self._tokens += used.total
         record = UsageRecord(

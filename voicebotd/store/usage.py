@@ -1,12 +1,38 @@
 """What was used and what it cost, kept apart from conversations: it outlives them, and is kept where they are not.
 
-Owns the repository and the sum of what was spent. Knows no price, no cap and no calendar: `since` is a moment.
+Owns the repository and the sums: by response and conversation, by local day and model. Knows no price and no cap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
+from voicebotd.conversation.budget import REHEARSED
 from voicebotd.conversation.records import UsageRecord
 from voicebotd.store.sql import SqlRepository
+
+_NANO_USD = "coalesce(sum(CAST(round(usd * 1e9) AS INTEGER)), 0)"
+"""A sum of whole numbers, which is exact, as one of REAL would not be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUsage:
+    """What one model used on one day for responses, or for transcriptions."""
+
+    day: str
+    """ISO 8601, local time."""
+    model: str
+    kind: Literal["response", "transcription"]
+    count: int
+    input_text: int
+    input_audio: int
+    cached_text: int
+    cached_audio: int
+    output_text: int
+    output_audio: int
+    audio_s: float
+    nano_usd: int
 
 
 class UsageRepository(SqlRepository[UsageRecord]):
@@ -28,9 +54,26 @@ class UsageRepository(SqlRepository[UsageRecord]):
             {"since": since, "until": until},
         )
 
-    async def spent_usd(self, since: float) -> float:
-        """Return what was spent from `since` (Unix seconds) until now."""
+    async def spent(self, since: float, until: float, *, rehearsed: bool) -> int:
+        """Return what was spent from `since` on and before `until` (Unix seconds), in nano-dollars.
+
+        Only in play money where `rehearsed`, else only what is really paid.
+        """
         [row] = await self._database.fetch(
-            "SELECT total(usd) AS usd FROM usage WHERE started_at >= :since", {"since": since}
+            f"SELECT {_NANO_USD} AS nano_usd FROM usage"  # noqa: S608 (all of it is in the source)
+            " WHERE started_at >= :since AND started_at < :until AND (model LIKE :stage) = :rehearsed",
+            {"since": since, "until": until, "stage": f"{REHEARSED}%", "rehearsed": rehearsed},
         )
-        return float(row["usd"])
+        return int(row["nano_usd"])
+
+    async def by_day(self, since: float) -> list[DayUsage]:
+        """Return what was used from `since` on, added up by local day, model and kind, in this order."""
+        rows = await self._database.fetch(
+            "SELECT date(started_at, 'unixepoch', 'localtime') AS day, model, kind, count(*) AS count,"  # noqa: S608
+            " sum(input_text) AS input_text, sum(input_audio) AS input_audio, sum(cached_text) AS cached_text,"
+            " sum(cached_audio) AS cached_audio, sum(output_text) AS output_text, sum(output_audio) AS output_audio,"
+            f" total(audio_s) AS audio_s, {_NANO_USD} AS nano_usd"
+            " FROM usage WHERE started_at >= :since GROUP BY day, model, kind ORDER BY day, model, kind",
+            {"since": since},
+        )
+        return [DayUsage(**dict(row)) for row in rows]

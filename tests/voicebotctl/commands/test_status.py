@@ -34,6 +34,16 @@ def test_when_all_is_well_one_screen_answers_every_question(status):
     ]
 
 
+def test_a_cap_and_a_model_without_a_price_stand_behind_the_costs(status):
+    status["usage"] |= {"cap": "daily", "cap_usd": 2.0, "fraction": 0.75, "unpriced": ["llama\x1b"]}
+    assert "  costs           $0.0123 this conversation (1234 tokens), $1.50 today; 75% of today's cap of $2.00; " in (
+        screen(status, PLAIN)
+    )
+    assert "no price is known for llama\n" in screen(status, PLAIN)
+    status["usage"] |= {"cap": "session", "unpriced": []}
+    assert screen(status, PLAIN).count("75% of the cap of one conversation of $2.00\n") == 1
+
+
 def test_a_daemon_that_does_nothing_yet_says_how_to_begin(status):
     status |= {"conversation": None, "listening": False, "vad": None}
     lines = screen(status, PLAIN).splitlines()

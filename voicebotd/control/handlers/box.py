@@ -59,6 +59,7 @@ class Box:
     history: Repositories | None
     """None: no history is kept."""
     purge: Purge
+    usage: UsageRepository
     process_file: ProcessFile
     health: Callable[[], Mapping[str, Health]]
     rung: Callable[[], Rung]

@@ -41,7 +41,9 @@ def file_handlers(box: Box) -> dict[str, Handler]:
                 scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="voicebotd-")))
                 output = None if target is None else scratch / "output.wav"
                 try:
-                    document = await box.process_file(source, str(output) if output else None, params.pace)
+                    document = await box.refusing(
+                        box.process_file(source, str(output) if output else None, params.pace)
+                    )
                 except AudioError as error:
                     raise refusal("file.unreadable", error.message, hint=error.hint) from error
                 if target is not None and output is not None:

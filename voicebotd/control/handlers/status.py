@@ -56,7 +56,7 @@ def describe(box: Box) -> Status:
         audio=_audio(box),
         vad=VadSettings(**(snapshot.confirmed or snapshot.turn_detection)),
         tools=[],
-        usage=_usage(snapshot.spending),
+        usage=usage_status(snapshot.spending),
         health={
             name: HealthStatus(ok=one.ok, state=one.state, reason=one.reason, hint=one.hint)
             for name, one in health.items()
@@ -72,7 +72,7 @@ def describe(box: Box) -> Status:
     )
 
 
-def _usage(spending: SpendingView) -> UsageStatus:
+def usage_status(spending: SpendingView) -> UsageStatus:
     cap = spending.cap
     return UsageStatus(
         today_usd=usd(spending.today_nano_usd),
