@@ -341,6 +341,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
     tunings.append(tuning)
     usual: dict[str, Any] = {
         "history": None,
+        "export": None,
         "purge": None,
         "usage": None,
         "process_file": None,

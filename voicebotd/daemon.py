@@ -64,6 +64,7 @@ from voicebotd.conversation.spending import EXHAUSTED
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
 from voicebotd.service import Health
 from voicebotd.store.database import Database
+from voicebotd.store.export import Export
 from voicebotd.store.faults import StoreError
 from voicebotd.store.history import HistoryService, HistorySettings
 from voicebotd.store.purge import Purge
@@ -145,6 +146,7 @@ class Daemon:
             link=self._stack.link,
             tuning=self._tuning,
             history=self._history.repositories,
+            export=Export(self._history.database),
             purge=self._history.purge,
             usage=self._usage,
             process_file=self._process_file,

@@ -16,7 +16,7 @@ NAMES = {
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
     "appointments.list", "appointments.export", "appointments.cancel",
-    "history.purge",
+    "history.export", "history.purge",
     "usage.get", "events.subscribe", "events.unsubscribe", "log.level",
 }  # fmt: skip
 

@@ -155,6 +155,19 @@ async def test_a_conversation_comes_with_its_own_turns_and_calls_in_order_ready_
 
 
 @pytest.mark.asyncio
+async def test_of_a_conversation_that_lasted_for_months_the_last_turns_come_and_then_those_before(
+    conversations: ConversationRepository, turns: TurnRepository
+) -> None:
+    await conversations.create(HELLO)
+    await said(turns, "one", "two", "three", "four", "five")
+    latest = await conversations.get_whole("c1", limit=2)
+    before = await conversations.get_whole("c1", limit=2, before=4)
+    assert latest is not None
+    assert before is not None
+    assert [[turn.number for turn in stored.turns] for stored in (latest, before)] == [[4, 5], [2, 3]]
+
+
+@pytest.mark.asyncio
 async def test_a_call_comes_back_equal_and_its_outcome_is_saved_over_its_beginning(
     conversations: ConversationRepository, calls: ToolCallRepository
 ) -> None:

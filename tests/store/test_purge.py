@@ -153,7 +153,7 @@ async def test_what_was_spent_stays(database: Database) -> None:
     await remember(database, "c", "old", began=1.0, ended=2.0)
     await UsageRepository(database).create(UsageRecord(conversation_id="c", source_id="r", usd=0.5, started_at=1.0))
     await Purge(database).older_than(LIMIT)
-    assert await UsageRepository(database).spent_usd(0.0) == 0.5
+    assert (await UsageRepository(database).total("c")).usd == 0.5
 
 
 @pytest.mark.asyncio

@@ -62,6 +62,16 @@ async def test_a_response_that_is_told_twice_is_paid_once(usage: UsageRepository
 
 
 @pytest.mark.asyncio
+async def test_what_a_conversation_used_is_summed_and_nothing_is_nothing(usage: UsageRepository) -> None:
+    for name in ("r1", "r2"):
+        await usage.create(replace(ANSWER, source_id=name))
+    await usage.create(replace(ANSWER, conversation_id="other"))
+    total = await usage.total("c")
+    assert (total.input_text, total.output_audio, total.audio_s, total.usd) == (2, 12, 15.0, 1.0)
+    assert await usage.total("nobody") == UsageRecord(conversation_id="nobody", source_id="")
+
+
+@pytest.mark.asyncio
 async def test_what_a_deleted_conversation_cost_was_spent_all_the_same(
     database: Database, usage: UsageRepository
 ) -> None:

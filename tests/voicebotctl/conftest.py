@@ -170,6 +170,7 @@ ANSWERS: dict[str, Any] = {
     "appointments.list": a.AppointmentList(appointments=[APPOINTMENT], time_zone="Europe/Berlin", more=False),
     "appointments.export": a.AppointmentsExport(calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", count=1),
     "appointments.cancel": a.AppointmentCancelled(appointment=APPOINTMENT),
+    "history.export": r.HistoryExported(text='{"record": "turn"}\n', next=None),
     "history.purge": r.HistoryPurged(
         conversations=2, turns=9, tool_calls=1, copies=["voicebotd.db.v2.bak"], traces="in unused space"
     ),

@@ -88,6 +88,11 @@ TABLE = {
         [("appointments.cancel", {"appointment_id": "a1"})],
         "cancelled: 2026-03-04",
     ),
+    "history export": (
+        ["history", "export", "c1", "--format", "jsonl"],
+        [("history.export", {"conversation_id": "c1", "format": "jsonl"})],
+        '{"record": "turn"}\n',
+    ),
     "history purge": (
         ["history", "purge", "30", "--compact"],
         [("history.purge", {"older_than_days": 30.0, "compact": True})],

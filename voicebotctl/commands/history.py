@@ -1,4 +1,4 @@
-"""history list, show, search, purge: past conversations."""
+"""history list, show, search, export, purge: past conversations."""
 
 from __future__ import annotations
 
@@ -47,11 +47,14 @@ def _length(entry: Mapping[str, Any]) -> str:
 
 
 def _show_arguments(parser: ArgumentParser) -> None:
-    Parameters("history.get").positional(parser, "conversation_id", nargs="?", metavar="ID")
+    parameters = Parameters("history.get")
+    parameters.positional(parser, "conversation_id", nargs="?", metavar="ID")
+    parameters.option(parser, "limit")
+    parameters.option(parser, "before")
 
 
 def _show(context: Context, args: Namespace) -> int:
-    result = context.call("history.get", given(args, "conversation_id"))
+    result = context.call("history.get", given(args, "conversation_id", "limit", "before"))
     context.show(result, lambda document: _conversation(document, context.style))
     return 0
 
@@ -102,6 +105,24 @@ def _hit(hit: Mapping[str, Any], style: Style) -> str:
     return f"{where}  {one_line(hit['role'])}: {painted}{one_piece(text[place:])}"
 
 
+def _export_arguments(parser: ArgumentParser) -> None:
+    parameters = Parameters("history.export")
+    parameters.positional(parser, "conversation_id", nargs="?", metavar="ID")
+    parameters.option(parser, "format")
+
+
+def _export(context: Context, args: Namespace) -> int:
+    """Piece by piece; under --json each piece is a document of its own, as `text` and `next`."""
+    params = given(args, "conversation_id", "format")
+    with context.connect() as client:
+        while True:
+            piece = client.call("history.export", params, timeout_s=context.patience_s())
+            context.show(piece, lambda piece: str(piece["text"]))
+            if piece["next"] is None:
+                return 0
+            params["after"] = piece["next"]
+
+
 def _purge_arguments(parser: ArgumentParser) -> None:
     parameters = Parameters("history.purge")
     parameters.positional(parser, "older_than_days", metavar="DAYS")
@@ -125,6 +146,7 @@ def _purged(purged: Mapping[str, Any]) -> str:
 COMMANDS: Commands = {
     "history list": Command(_list, method="history.list", arguments=_list_arguments),
     "history show": Command(_show, method="history.get", arguments=_show_arguments),
+    "history export": Command(_export, method="history.export", arguments=_export_arguments),
     "history purge": Command(_purge, method="history.purge", arguments=_purge_arguments),
     "history search": Command(_search, method="history.search", arguments=_search_arguments),
 }

@@ -301,6 +301,14 @@ METHODS: dict[str, Method] = {
             errors=("appointments.not_found", "appointments.unavailable"),
         ),
         Method(
+            name="history.export",
+            summary="all that is kept, oldest first, piece by piece: turns, calls, usage",
+            params="HistoryExportParams",
+            result="HistoryExported",
+            scope="admin",
+            errors=("history.not_found", "history.unavailable"),
+        ),
+        Method(
             name="history.purge",
             summary="remove old conversations for good; what they cost stays",
             params="HistoryPurgeParams",

@@ -8,7 +8,16 @@ an absent key are the same, but where a field says what null means. Standard lib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voicebotd.control.contract_types import Eagerness, LogLevel, Modality, Pace, Topic, TurnDetectionType, doc
+from voicebotd.control.contract_types import (
+    Eagerness,
+    HistoryFormat,
+    LogLevel,
+    Modality,
+    Pace,
+    Topic,
+    TurnDetectionType,
+    doc,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +138,15 @@ class HistoryListParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryGetParams:
     conversation_id: str | None = field(default=None, metadata=doc("which conversation; default: the latest"))
+    limit: int = field(default=1000, metadata=doc("at most so many turns, the last ones", minimum=1, maximum=1000))
+    before: int | None = field(default=None, metadata=doc("only turns before this number", minimum=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExportParams:
+    format: HistoryFormat = field(default="jsonl", metadata=doc("a JSON document a line, or Markdown for people"))
+    conversation_id: str | None = field(default=None, metadata=doc("only this conversation; default: all"))
+    after: str | None = field(default=None, metadata=doc("go on here: `next` of the answer before; default: begin"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -281,6 +281,12 @@ class HistoryFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExported:
+    text: str = field(metadata=doc("the next piece of the export, whole records, oldest first"))
+    next: str | None = field(metadata=doc("give it as `after` for the next piece; None: that was all"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPurged:
     conversations: int = field(metadata=doc("conversations removed"))
     turns: int = field(metadata=doc("turns removed"))

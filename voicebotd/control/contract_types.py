@@ -19,6 +19,7 @@ EchoControl = Literal["aec", "gate", "half_duplex", "none"]
 Eagerness = Literal["auto", "low", "medium", "high"]
 Modality = Literal["audio", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+HistoryFormat = Literal["jsonl", "markdown"]
 Pace = Literal["real_time", "fast"]
 CapName = Literal["daily", "session"]
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, TurnRecord
+from voicebotd.store.base import DEFAULT_LIMIT
+from voicebotd.store.parts import LAST_PLACE, PartRepository
 from voicebotd.store.search import MARK_BEGIN, MARK_END, Snippet, match_expression, snippet_of
 from voicebotd.store.sql import SqlRepository
 
 SNIPPET_WORDS = 16
-LAST_PLACE = 2**63 - 1
 
 
 def _times(table: str) -> dict[str, str]:
@@ -54,13 +55,14 @@ class StoredConversation:
         }
 
 
-class TurnRepository(SqlRepository[TurnRecord]):
+class TurnRepository(PartRepository[TurnRecord]):
     """Turns, identified by (conversation_id, item_id)."""
 
     record = TurnRecord
     table = "turns"
     key = ("conversation_id", "item_id")
     order = "conversation_id, number"
+    place = "number"
     on_save = _times("turns")
 
     async def count(self, conversation_ids: Sequence[str]) -> dict[str, int]:
@@ -71,10 +73,6 @@ class TurnRepository(SqlRepository[TurnRecord]):
             {"ids": json.dumps(list(conversation_ids))},
         )
         return {row["conversation_id"]: row["turns"] for row in rows}
-
-    async def of_conversation(self, conversation_id: str) -> list[TurnRecord]:
-        """Return all turns of one conversation in the order in which they began."""
-        return await self._select("WHERE conversation_id = :id ORDER BY number", {"id": conversation_id})
 
     async def search(self, query: str, *, limit: int = 20, before: int | None = None) -> list[FoundTurn]:
         """Return up to `limit` turns with every word of `query` (see `search.py`), the latest first.
@@ -104,18 +102,15 @@ class TurnRepository(SqlRepository[TurnRecord]):
         return TurnRecord(**{**fields, "interrupted": bool(row["interrupted"])})
 
 
-class ToolCallRepository(SqlRepository[ToolCallRecord]):
+class ToolCallRepository(PartRepository[ToolCallRecord]):
     """Function calls of the model, identified by (conversation_id, call_id)."""
 
     record = ToolCallRecord
     table = "tool_calls"
     key = ("conversation_id", "call_id")
     order = "sequence DESC"
+    place = "sequence"
     on_save = _times("tool_calls")
-
-    async def of_conversation(self, conversation_id: str) -> list[ToolCallRecord]:
-        """Return all calls of one conversation in the order in which they began."""
-        return await self._select("WHERE conversation_id = :id ORDER BY sequence", {"id": conversation_id})
 
 
 class ConversationRepository(SqlRepository[ConversationRecord]):
@@ -142,11 +137,26 @@ class ConversationRepository(SqlRepository[ConversationRecord]):
             {"before": before, "limit": limit},
         )
 
-    async def get_whole(self, conversation_id: str) -> StoredConversation | None:
-        """Return a conversation and everything that was said and called in it, or None where there is none."""
+    async def at_or_behind(
+        self, sequence: int, conversation_id: str | None = None
+    ) -> tuple[int, ConversationRecord] | None:
+        """Return the first conversation from the `sequence`th on, in the order of arrival, with its own number; only
+        that of a certain id, if one is given. None where there is none."""
+        rows = await self._database.fetch(
+            "SELECT * FROM conversations WHERE sequence >= :sequence AND (:id IS NULL OR conversation_id = :id)"
+            " ORDER BY sequence LIMIT 1",
+            {"sequence": sequence, "id": conversation_id},
+        )
+        return (rows[0]["sequence"], self._decode(rows[0])) if rows else None
+
+    async def get_whole(
+        self, conversation_id: str, *, limit: int = DEFAULT_LIMIT, before: int | None = None
+    ) -> StoredConversation | None:
+        """Return a conversation with its last `limit` turns (before the turn of that number) and calls, or None where
+        there is none: one that lasted for months does not fit into one answer."""
         conversation = await self.get_by_id(conversation_id)
         if conversation is None:
             return None
-        turns = await TurnRepository(self._database).of_conversation(conversation_id)
-        calls = await ToolCallRepository(self._database).of_conversation(conversation_id)
+        turns = await TurnRepository(self._database).of_conversation(conversation_id, limit=limit, before=before)
+        calls = await ToolCallRepository(self._database).of_conversation(conversation_id, limit=limit)
         return StoredConversation(conversation=conversation, turns=tuple(turns), tool_calls=tuple(calls))

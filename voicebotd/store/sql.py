@@ -89,7 +89,7 @@ class SqlRepository(BaseRepository[R], Generic[R]):
         return [self._decode(row) for row in rows]
 
     def _decode(self, row: sqlite3.Row) -> R:
-        decoded: R = self.record(**dict(row))
+        decoded: R = self.record(**{name: row[name] for name in self.columns})
         return decoded
 
     def _named(self, key: tuple[str, ...]) -> dict[str, str]:

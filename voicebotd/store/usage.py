@@ -5,12 +5,17 @@ Owns the repository and the sums: by response and conversation, by local day and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from voicebotd.conversation.budget import REHEARSED
 from voicebotd.conversation.records import UsageRecord
-from voicebotd.store.sql import SqlRepository
+from voicebotd.store.parts import PartRepository
+
+_COUNTED = [field.name for field in fields(UsageRecord) if field.type == "int"]
+_SUMS = ", ".join(
+    [*(f"coalesce(sum({name}), 0) AS {name}" for name in _COUNTED), "total(audio_s) AS audio_s", "total(usd) AS usd"]
+)
 
 _NANO_USD = "coalesce(sum(CAST(round(usd * 1e9) AS INTEGER)), 0)"
 """A sum of whole numbers, which is exact, as one of REAL would not be."""
@@ -35,17 +40,22 @@ class DayUsage:
     nano_usd: int
 
 
-class UsageRepository(SqlRepository[UsageRecord]):
+class UsageRepository(PartRepository[UsageRecord]):
     """Usage, identified by (conversation_id, source_id): the same response is paid once however often it is told."""
 
     record = UsageRecord
     table = "usage"
     key = ("conversation_id", "source_id")
     order = "sequence DESC"
+    place = "sequence"
 
-    async def of_conversation(self, conversation_id: str) -> list[UsageRecord]:
-        """Return what one conversation used, in the order in which it came."""
-        return await self._select("WHERE conversation_id = :id ORDER BY sequence", {"id": conversation_id})
+    async def total(self, conversation_id: str) -> UsageRecord:
+        """Return all that one conversation used, summed; its `source_id` is empty."""
+        [row] = await self._database.fetch(
+            f"SELECT {_SUMS} FROM usage WHERE conversation_id = :id",  # noqa: S608 - made from the record's own fields
+            {"id": conversation_id},
+        )
+        return UsageRecord(conversation_id=conversation_id, source_id="", **dict(row))
 
     async def between(self, since: float, until: float) -> list[UsageRecord]:
         """Return what was used from `since` on and before `until` (Unix seconds), oldest first."""

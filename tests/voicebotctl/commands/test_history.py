@@ -48,3 +48,10 @@ def test_the_words_that_were_found_stand_out_on_a_terminal(ctl, daemon, monkeypa
 def test_what_nobody_said_is_told(ctl, daemon):
     daemon.answers["history.search"] = {"hits": [], "next": None}
     assert ctl("history", "search", "zebra").out == "nobody said that\n"
+
+
+def test_an_export_comes_piece_by_piece_on_one_connection_until_there_is_no_more(ctl, daemon):
+    pieces = iter([{"text": "one\n", "next": "1.1.1"}, {"text": "two\n", "next": None}])
+    daemon.hear = lambda *_: daemon.answers.update({"history.export": next(pieces)})
+    assert ctl("history", "export").out == "one\ntwo\n"
+    assert daemon.sent() == [("history.export", {}), ("history.export", {"after": "1.1.1"})]

@@ -21,6 +21,7 @@ from voicebotd.realtime.service import OpenAIService
 from voicebotd.service import Health
 from voicebotd.store.conversations import ConversationRepository, ToolCallRepository, TurnRepository
 from voicebotd.store.database import Database
+from voicebotd.store.export import Export
 from voicebotd.store.purge import Purge
 from voicebotd.store.usage import UsageRepository
 
@@ -58,6 +59,7 @@ class Box:
     tuning: Tuning
     history: Repositories | None
     """None: no history is kept."""
+    export: Export
     purge: Purge
     usage: UsageRepository
     process_file: ProcessFile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 from voicebotd.control.caller import Caller
@@ -23,7 +22,7 @@ from voicebotd.control.contract_results import (
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box, Repositories
 from voicebotd.control.jsonrpc import refusal
-from voicebotd.conversation.records import ConversationRecord, ToolCallRecord, UsageRecord
+from voicebotd.conversation.records import ConversationRecord, ToolCallRecord
 from voicebotd.errors import RpcError
 from voicebotd.file_conversation import turn_result
 from voicebotd.store.conversations import ConversationRepository, FoundTurn
@@ -46,24 +45,13 @@ def history_handlers(box: Box) -> dict[str, Handler]:
             page = await kept().conversations.page(limit=params.limit, before=params.before)
         except StoreError as error:
             if error.fault == "not_found":
-                raise _not_found(f"no conversation {params.before}") from error
+                raise not_found(f"no conversation {params.before}") from error
             raise
         turns = await kept().turns.count([one.conversation_id for one in page])
         return HistoryList(conversations=[_entry(one, turns.get(one.conversation_id, 0)) for one in page])
 
     async def get(params: HistoryGetParams, _caller: Caller) -> HistoryConversation:
-        conversation_id = params.conversation_id or await _latest(kept().conversations)
-        stored = await kept().conversations.get_whole(conversation_id) if conversation_id else None
-        if stored is None:
-            message = f"no conversation {conversation_id}" if conversation_id else "there was no conversation yet"
-            raise _not_found(message)
-        return HistoryConversation(
-            conversation=_entry(stored.conversation, len(stored.turns)),
-            turns=[turn_result(turn) for turn in stored.turns],
-            tool_calls=[_call(call) for call in stored.tool_calls],
-            usage=_tokens(used := await kept().usage.of_conversation(stored.conversation.conversation_id)),
-            usd=sum(each.usd for each in used),
-        )
+        return await _whole(kept(), params)
 
     async def search(params: HistorySearchParams, _caller: Caller) -> HistoryFound:
         try:
@@ -76,7 +64,25 @@ def history_handlers(box: Box) -> dict[str, Handler]:
     return {"history.list": list_, "history.get": get, "history.search": search}
 
 
-def _not_found(message: str) -> RpcError:
+async def _whole(kept: Repositories, params: HistoryGetParams) -> HistoryConversation:
+    conversation_id = params.conversation_id or await _latest(kept.conversations)
+    if conversation_id is None:
+        raise not_found("there was no conversation yet")
+    stored = await kept.conversations.get_whole(conversation_id, limit=params.limit, before=params.before)
+    if stored is None:
+        raise not_found(f"no conversation {conversation_id}")
+    turns = await kept.turns.count([conversation_id])
+    used = await kept.usage.total(conversation_id)
+    return HistoryConversation(
+        conversation=_entry(stored.conversation, turns.get(conversation_id, 0)),
+        turns=[turn_result(turn) for turn in stored.turns],
+        tool_calls=[_call(call) for call in stored.tool_calls],
+        usage=TokenUsage(**{kind.name: getattr(used, kind.name) for kind in fields(TokenUsage)}),
+        usd=used.usd,
+    )
+
+
+def not_found(message: str) -> RpcError:
     return refusal("history.not_found", message, hint="voicebotctl history list shows them")
 
 
@@ -95,10 +101,6 @@ def _call(record: ToolCallRecord) -> ToolCall:
         duration_ms=record.duration_ms,
         started_at=record.started_at,
     )
-
-
-def _tokens(used: Sequence[UsageRecord]) -> TokenUsage:
-    return TokenUsage(**{kind.name: sum(getattr(each, kind.name) for each in used) for kind in fields(TokenUsage)})
 
 
 def _hit(found: FoundTurn) -> HistoryHit:
