@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -154,3 +155,33 @@ def test_migrations_are_sorted_by_number_not_by_name() -> None:
         *(str(n) for n in range(1, 10)),
         "j",
     ]
+
+
+@pytest.mark.asyncio
+async def test_a_step_that_another_process_took_meanwhile_is_not_taken_again(path: Path) -> None:
+    await bring(path, [FIRST])
+    repeatable = Migration(version=2, sql="INSERT INTO notes (text) VALUES ('once')")
+    third = Migration(version=3, sql="INSERT INTO notes (text) VALUES ('then')")
+    async with aiosqlite.connect(path, isolation_level=None) as late:
+        version_read = asyncio.Event()
+        read = late.execute_fetchall
+
+        async def read_and_tell(sql: str, parameters: tuple[str, ...] = ()) -> object:
+            found = await read(sql, parameters)
+            if not version_read.is_set():
+                version_read.set()
+                await bring(path, [FIRST, repeatable])  # the other process, between the reading and the step
+            return found
+
+        late.execute_fetchall = read_and_tell  # type: ignore[method-assign,assignment]
+        await migrate(late, [FIRST, repeatable, third], path)
+    assert rows(path, "SELECT text FROM notes ORDER BY id") == [("once",), ("then",)]
+
+
+@pytest.mark.asyncio
+async def test_a_step_that_contradicts_the_data_fails_as_it_is(path: Path) -> None:
+    await bring(path, [FIRST])
+    contradicts = Migration(version=2, sql="CREATE TABLE once (n UNIQUE); INSERT INTO once VALUES (1), (1)")
+    with pytest.raises(sqlite3.IntegrityError):
+        await bring(path, [FIRST, contradicts])
+    assert rows(path, "PRAGMA user_version") == [(1,)]

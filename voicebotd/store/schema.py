@@ -7,6 +7,7 @@ number. Knows no table.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
@@ -64,11 +65,34 @@ async def migrate(connection: aiosqlite.Connection, migrations: Sequence[Migrati
         await _back_up(connection, path, version)
     for step in steps:
         try:
-            await connection.executescript(
-                f"BEGIN IMMEDIATE;\n{step.sql}\n;PRAGMA user_version = {step.version};\nCOMMIT;"
-            )
+            await connection.executescript(_script(step))
+        except sqlite3.IntegrityError:
+            await connection.rollback()
+            if await check_version(connection, migrations) < step.version:
+                raise
+            # Another process that opened the file at the same time has just taken this step.
         finally:
             await connection.rollback()  # nothing to do unless the step failed half-way
+
+
+def _script(step: Migration) -> str:
+    """The step in one transaction, which fails unless the file is at the version before it.
+
+    The version was read before the transaction began, and `executescript` cannot ask in the middle: a table that holds
+    no other version than the expected one asks for us.
+    """
+    expected = f"CREATE TEMP TABLE expected (version INTEGER CHECK (version = {step.version - 1}))"
+    return ";\n".join(
+        (
+            "BEGIN IMMEDIATE",
+            expected,
+            "INSERT INTO expected SELECT user_version FROM pragma_user_version",
+            "DROP TABLE expected",
+            step.sql + "\n",  # its last line may be a comment
+            f"PRAGMA user_version = {step.version}",
+            "COMMIT;",
+        )
+    )
 
 
 async def _back_up(connection: aiosqlite.Connection, path: Path, version: int) -> None:
