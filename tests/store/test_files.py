@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -21,8 +23,32 @@ def mode(path: Path) -> int:
 
 def test_a_missing_directory_and_file_are_made_private(tmp_path: Path) -> None:
     database = tmp_path / "state" / "history.db"
+    os.close(files.take_turn(database, 0))
     files.prepare(database)
     assert (mode(database.parent), mode(database)) == (0o700, 0o600)
+
+
+def test_one_process_at_a_time_opens_a_database_and_leaves_no_lock_behind(tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    turn = files.take_turn(database, 0)
+    with pytest.raises(StoreError, match="another process has been opening") as raised:
+        files.take_turn(database, 0.03)
+    assert raised.value.fault == "locked"
+    with ThreadPoolExecutor() as other:
+        waiting = other.submit(files.take_turn, database, 10)
+        os.close(turn)
+        os.close(waiting.result())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_locked_is_the_systems_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: os.listdir(tmp_path / "missing"))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(FileNotFoundError):
+        files.take_turn(tmp_path / "history.db", 0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 def test_what_exists_keeps_its_content_and_its_mode(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ fsync per transaction, in a thread where nobody waits for it.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -29,6 +30,9 @@ _log = structlog.get_logger("store")
 
 BUSY_TIMEOUT_S = 2.0
 """How long a statement waits for another process. Short: whoever must not lose a record tries again later anyway."""
+
+OPEN_WITHIN_S = 10.0
+"""How long to wait while another process opens the same database, which it checks and perhaps migrates."""
 
 _DOUBTFUL: frozenset[Fault] = frozenset({"corrupt", "io", "other"})
 """After these the connections are opened afresh, which checks the file, before anything else is done."""
@@ -151,6 +155,14 @@ class Database:
     async def _reconnect(self) -> None:
         await self._disconnect()
         self._doubtful = False
+        with _translated():
+            turn = await asyncio.to_thread(files.take_turn, self.path, OPEN_WITHIN_S)
+        try:
+            await self._open_file()
+        finally:
+            os.close(turn)
+
+    async def _open_file(self) -> None:
         try:
             await self._connect()
         except StoreError as error:

@@ -5,8 +5,10 @@ Owns names and modes on the disk. Blocking: called from a worker thread, never f
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,16 +18,43 @@ from voicebotd.store.faults import StoreError
 MAX_DAMAGED = 5
 """Damaged databases kept beside the present one."""
 
+_POLL_S = 0.02
 _COMPANIONS = ("", "-wal", "-shm")
 """A database in WAL mode is these files together; SQLite gives the later two the mode of the first."""
 
 
+def take_turn(path: Path, within_s: float) -> int:
+    """Wait until no other process is opening a database in this directory. Closing what it returns ends the turn.
+
+    Two that make one file into a database at the same time delete each other's journals and backups: the second was
+    told of an input/output error. The lock is flock(2)'s on the directory, so that no other file is left behind; on the
+    database itself, closing the descriptor would drop SQLite's own locks (sqlite.org/howtocorrupt.html §2.2).
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    deadline_s = time.monotonic() + within_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() < deadline_s:
+                time.sleep(_POLL_S)  # flock waits for ever or not at all
+                continue
+            os.close(descriptor)
+            raise StoreError(
+                "another process has been opening the database for too long", fault="locked", hint="end that process"
+            ) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
 def prepare(path: Path) -> None:
-    """Make the directory (0700) and the file (0600) where they are missing: transcripts are nobody else's business.
+    """Make the file (0600) where it is missing, as the directory was (0700): transcripts are nobody else's business.
 
     What exists keeps the mode that its administrator gave it.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
