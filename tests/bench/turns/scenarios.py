@@ -5,6 +5,7 @@ Owns the course of events (who speaks when) and which numbers are kept; `measure
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -82,7 +83,9 @@ def perform(job: Job) -> list[Record]:
     """Run one job in this process. The same job gives the same records, but for CPU time."""
     clock = Clock()
     rng = np.random.default_rng((job.seed, sum(map(ord, job.scenario))))
-    return run(clock, _SCENARIOS[job.scenario](job, rng, clock))
+    records = run(clock, _SCENARIOS[job.scenario](job, rng, clock))
+    gc.collect()  # a box refers to itself, and all that it heard and played stays until this is noticed
+    return records
 
 
 def _common(job: Job, box: Box) -> Record:
