@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from turns.report import CONFIRM_AFTER_MS, CONFIRM_MARGIN_MS, IMMEDIATE_MS, NOTHING, Results, alone, caught, sentences
+from turns.report import CONFIRM_MARGIN_MS, IMMEDIATE_MS, NOTHING, Results, alone, caught, sentences
 
 
 def aims(results: Results) -> list[tuple[str, str, str]]:
@@ -22,13 +22,14 @@ def aims(results: Results) -> list[tuple[str, str, str]]:
         )  # type: ignore[union-attr]
     for mode in ("immediate", "confirm"):
         met = caught(results.of(scenario="interruptions", mode=mode))
-        within_ms = IMMEDIATE_MS if mode == "immediate" else CONFIRM_AFTER_MS + CONFIRM_MARGIN_MS
-        text = f"aec, {mode}: 95 % of interruptions silent within {within_ms} ms"
+        within = f"{IMMEDIATE_MS} ms" if mode == "immediate" else f"confirm_after_ms + {CONFIRM_MARGIN_MS} ms"
+        text = f"aec, {mode}: 95 % of interruptions silent within {within}"
         told = f"{met.caught:.1%} of {met.number}" if met else None
         judge(text, told, met is not None and met.caught >= 0.95)
         if mode == "confirm":  # the pause is due so long after the service's word, which is what the key promises
-            told = f"{met.after_notice:.1%} of {met.number}" if met else None
-            judge(f"{text} of speech_started", told, met is not None and met.after_notice >= 0.95)
+            after = None if met is None else met.after_notice
+            told = None if met is None or after is None else f"{after:.1%} of {met.number}"
+            judge(f"{text} of speech_started", told, after is not None and after >= 0.95)
     blurts = [record for record in results.of(scenario="blurts") if "blurt" in record and not record["cut"]]
     wrong = sum(not record["exact"] for record in blurts)
     paused = sum(record["paused"] for record in blurts)

@@ -16,7 +16,6 @@ from turns.scenarios import Job, Record
 
 IMMEDIATE_MS = 700
 CONFIRM_MARGIN_MS = 100
-CONFIRM_AFTER_MS = 500
 NOTHING = "-"
 
 
@@ -64,8 +63,9 @@ class Caught:
     caught: float
     late: float
     missed: float
-    after_notice: float
-    """Share silent within the mode's own time after the service told of speech (a network's way later, here)."""
+    after_notice: float | None
+    """Share silent within the mode's own time after the service told of speech (a network's way later, here). None
+    where the box detects turns by itself."""
     silent_ms: list[float]
     ducked_ms: list[float]
     noticed_ms: list[float]
@@ -76,9 +76,8 @@ def caught(records: list[Record]) -> Caught | None:
     tries = [record for record in records if "interruption" in record]
     if not tries:
         return None
-    job = tries[0]["job"]
-    confirms = job.mode == "confirm"
-    within_ms = CONFIRM_AFTER_MS + CONFIRM_MARGIN_MS if confirms else IMMEDIATE_MS
+    confirms = tries[0]["job"].mode == "confirm"
+    within_ms = tries[0]["confirm_after_ms"] + CONFIRM_MARGIN_MS if confirms else IMMEDIATE_MS
     silent = [record["silent_ms"] for record in tries if record["silent_ms"] is not None]
     in_time = sum(ms <= within_ms for ms in silent)
     after = [
@@ -93,7 +92,7 @@ def caught(records: list[Record]) -> Caught | None:
         caught=in_time / len(tries),
         late=(len(silent) - in_time) / len(tries),
         missed=(len(tries) - len(silent)) / len(tries),
-        after_notice=sum(after) / len(tries),
+        after_notice=sum(after) / len(tries) if any(record["noticed_ms"] for record in tries) else None,
         silent_ms=silent,
         ducked_ms=[record["ducked_ms"] for record in tries if record["ducked_ms"] is not None],
         noticed_ms=[record["noticed_ms"] for record in tries if record["noticed_ms"] is not None],

@@ -154,7 +154,8 @@ async def _one_interruption(job: Job, rng: np.random.Generator, box: Box) -> Rec
     first = len(box.happened)
     onset_s = box.say(said.samples)
     end_s = onset_s + said.duration_s
-    silence_s = box.config.settings.turn_detection.silence_duration_ms / 1000
+    settings = box.config.settings
+    silence_s = settings.turn_detection.silence_duration_ms / 1000
 
     def flushed() -> bool:
         return any(each.what == "flush" for each in box.happened[first:])
@@ -171,6 +172,7 @@ async def _one_interruption(job: Job, rng: np.random.Generator, box: Box) -> Rec
     return {
         "job": job,
         "interruption": said.name,
+        "confirm_after_ms": settings.barge_in.confirm_after_ms,
         "flushed": flushed(),
         "silent_ms": None if silent_s is None else (silent_s - onset_s) * 1000 + OUTPUT_LATENCY_MS,
         "noticed_ms": (started[0] - onset_s) * 1000 if started else None,
