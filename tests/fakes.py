@@ -93,6 +93,7 @@ class FakeLink:
             last_error_code="",
             hint="",
             retry_in_s=None,
+            rollovers=0,
             reconnects=0,
             events_received=0,
             unknown_events=0,

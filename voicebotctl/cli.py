@@ -29,6 +29,7 @@ _FILES = {
     "doctor": "doctor",
     "start": "conversation",
     "stop": "conversation",
+    "roll": "conversation",
     "send": "conversation",
     "respond": "conversation",
     "interrupt": "conversation",

@@ -35,8 +35,14 @@ def _snapshot(data: Data, style: Style) -> str:
     return _note(f"the box is {state}" + (f", the link is {link}" if link else ""), style)
 
 
+_NOTICES = {
+    "no_connection": ", and the visitor was told that there is no connection",
+    "connection_back": ", and the visitor was told that the connection is back",
+}
+
+
 def _state(data: Data, style: Style) -> str:
-    return _note(str(data["state"]), style)
+    return _note(f"{data['state']}{_NOTICES.get(data.get('notice', ''), '')}", style)
 
 
 _TURNS = {
@@ -85,8 +91,8 @@ def _tool(data: Data, style: Style) -> str:
 def _link(data: Data, style: Style) -> str:
     if data["state"] == "ready":
         return _note(f"connected to {data.get('model', 'the service')}", style)
-    if data["state"] == "off":
-        return _note("disconnected", style)
+    if data["state"] in ("off", "idle"):
+        return _note("disconnected" if data["state"] == "off" else "nobody spoke: hung up until somebody does", style)
     retry = data.get("retry_in_s")
     again = "" if retry is None else f", next attempt in {retry:.1f} s"
     return _trouble(f"the link is {data['state']}", data, style, again)

@@ -27,6 +27,7 @@ from voicebotd.conversation.core import Conversation
 from voicebotd.conversation.events import BargeIn, Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
+from voicebotd.cues import cue_pcm
 from voicebotd.errors import ConfigError, Problem
 from voicebotd.pacer import Pacer
 from voicebotd.realtime.endpoint import Endpoint, endpoint
@@ -99,14 +100,19 @@ def build(
         on_event=post,
         rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
         log=structlog.get_logger("link").bind(),  # bound once: the proxy would be bound anew for each line
-        timing=Timing(connect_timeout_s=config.settings.service.connect_timeout_s),
+        timing=Timing(
+            connect_timeout_s=config.settings.service.connect_timeout_s,
+            rollover_after_s=config.settings.service.rollover_after_min * 60,
+        ),
     )
     audio = AudioManager(options, on_event=post, on_capture=hear)
     audio.hold_input(policy.hold_input != "never")
     pacer = Pacer(audio, link)
     tools = ToolRunner(toolbox, finished=post)
     core = Conversation(policy)
-    manager = ConversationManager(core, link=link, audio=audio, tools=tools, publish=publish, record=record)
+    manager = ConversationManager(
+        core, link=link, audio=audio, tools=tools, publish=publish, record=record, cue=cue_pcm
+    )
     return Stack(audio=audio, link=link, manager=manager, tools=tools)
 
 
@@ -186,6 +192,7 @@ def policy_of(config: LoadedConfig) -> Policy:
         idle_hangup_s=settings.conversation.idle_hangup_s,
         limits=limits_of(settings),
         tariff=tariff_of(settings),
+        context_turns=settings.conversation.context_turns,
         hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 

@@ -372,6 +372,7 @@ class Daemon:
     def _reconfigure(self, after: LoadedConfig) -> None:
         self._stack.link.reconfigure(endpoint_of(after.settings), session_of(after))
         self._stack.link.retry_now()
+        self._stack.link.open_successor()  # what no session can be told later, its voice and its model
 
     async def _take_back(self) -> None:
         try:

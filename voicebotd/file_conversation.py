@@ -204,6 +204,8 @@ class Minutes:
             case "link", _, "lost" | "refused" as state:
                 retryable = state == "lost"
                 self.lost = RealtimeError(data["reason"], retryable=retryable, code=data["code"], hint=data["hint"])
+            case "link", _, "ready":
+                self.lost = None  # and nothing of the conversation with it
             case "tool", _, _:
                 self._note_call(data)
             case "usage", "used", _:

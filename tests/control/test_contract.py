@@ -11,8 +11,9 @@ from voicebotd.control.contract import ERRORS, FLEETING_TOPICS, METHODS, STATE_T
 from voicebotd.control.contract_types import fields_of, needs_admin
 
 NAMES = {
-    "rpc.discover", "status.get", "conversation.start", "conversation.stop", "message.send", "response.request",
-    "response.interrupt", "instructions.get", "instructions.set", "instructions.clear", "vad.get", "vad.set",
+    "rpc.discover", "status.get", "conversation.start", "conversation.stop", "conversation.roll",
+    "message.send", "response.request", "response.interrupt", "instructions.get", "instructions.set",
+    "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
     "appointments.list", "appointments.export", "appointments.cancel",

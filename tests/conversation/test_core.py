@@ -36,7 +36,7 @@ def test_the_microphone_opens_only_when_the_service_confirmed_the_session() -> N
     assert only(begun, fx.Reply)[0].result == {"conversation_id": "c1"}
     assert only(begun, fx.OpenMicrophone) == []
     ready = box.do(ev.LinkReady(session_id="s1", model="m", session=SESSION))
-    assert only(ready, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
+    assert only(ready, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True, preroll_ms=700, again=True)]
     assert box.state is State.LISTENING
     snapshot = box.core.snapshot()
     assert (snapshot.conversation_id, snapshot.talking) == ("c1", False)
@@ -79,10 +79,13 @@ def test_the_assistant_may_speak_first() -> None:
     assert create.instructions.startswith("Be kind.")
     assert create.instructions.endswith("Welcome!")
     assert box.state is State.THINKING
-    again = box.do(
-        ev.LinkLost(reason="gone", retry_in_s=0.3), ev.LinkReady(session_id="s2", model="m", session=SESSION)
-    )
-    assert only(again, fx.CreateResponse) == [], "nobody is greeted twice"
+    box.do(ev.LinkLost(reason="gone", retry_in_s=0.3))
+    (again,) = only(box.ready(), fx.CreateResponse)
+    assert again.instructions == create.instructions, "nobody was greeted yet"
+    box.reply()
+    box.done()
+    box.do(ev.LinkLost(reason="gone", retry_in_s=0.3))
+    assert only(box.ready(), fx.CreateResponse) == [], "nobody is greeted twice"
 
 
 def test_a_greeting_given_with_the_start_is_spoken() -> None:
@@ -155,23 +158,30 @@ def test_a_lost_link_refuses_who_waits_and_a_new_one_goes_on() -> None:
     assert box.state is State.LISTENING
 
 
-def test_a_second_session_without_a_loss_starts_afresh() -> None:
+def test_a_second_session_without_a_loss_hears_what_the_visitor_is_saying_from_its_beginning() -> None:
     box = Box(mode="immediate").live()
-    box.do(started())
+    box.do(ev.SpeechStarted(item_id="u1", audio_start_ms=1230))
     effects = box.do(ev.LinkReady(session_id="s2", model="m", session=SESSION))
     assert box.state is State.LISTENING
-    assert only(effects, fx.OpenMicrophone) == []
+    (opened,) = only(effects, fx.OpenMicrophone)
+    assert (opened.again, opened.since) == (True, fx.Since(place_ms=1230))
 
 
-def test_an_answer_that_does_not_come_is_given_up_and_told() -> None:
+def test_an_answer_that_does_not_come_is_asked_for_once_more_and_then_of_another_session() -> None:
     box = Box(mode="immediate").live()
     effects = box.do(started(), stopped())
     assert fx.SetTimer(name="answer", delay_s=8.0) in effects
-    given_up = box.do(ev.TimerFired(name="answer"))
-    assert only(given_up, fx.Publish)[0].data["code"] == "no_answer"
+    again = box.wait(8000)
+    assert only(again, fx.Publish)[0].data["code"] == "no_answer"
+    assert len(only(again, fx.CreateResponse)) == 1
     assert box.core.snapshot().trouble == "the service did not answer in time"
-    assert box.state is State.LISTENING
+    assert box.state is State.THINKING
+    given_up = box.wait(8001)
+    assert only(given_up, fx.DropLink) == [fx.DropLink(reason="the service did not answer in time")]
+    assert only(given_up, fx.CreateResponse) == []
+    box.do(ev.LinkLost(reason="dropped"))
     assert box.do(ev.TimerFired(name="answer")) == [], "a timer that was cancelled meanwhile"
+    assert len(only(box.ready(), fx.OpenMicrophone)) == 1
 
 
 def test_an_answer_that_comes_stops_its_timer() -> None:
@@ -184,9 +194,15 @@ def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
     box = Box(mode="immediate").live()
     box.reply()
     box.do(cmd.RequestResponse(request_id=5))
-    assert only(box.do(ev.TimerFired(name="signs")), fx.SetTimer) == [fx.SetTimer(name="signs", delay_s=30.0)]
+    (again,) = only(box.do(ev.TimerFired(name="signs")), fx.SetTimer)
+    assert (again.name, again.delay_s) == ("signs", pytest.approx(30.0, abs=0.1))
     box.now_s += 31
-    assert len(only(box.do(ev.TimerFired(name="signs")), fx.CreateResponse)) == 1
+    stopped_midway = box.do(ev.TimerFired(name="signs"))
+    assert only(stopped_midway, fx.DropLink) == [fx.DropLink(reason="the service stopped in the middle of an answer")]
+    lost = box.do(ev.LinkLost(reason="dropped"))
+    assert only(lost, fx.Refuse)[0].request_id == 5
+    (create,) = only(box.ready(), fx.CreateResponse)
+    assert "cut off in the middle" in create.instructions, "and what was begun is finished"
 
 
 def test_a_failed_answer_is_trouble_until_one_succeeds() -> None:
@@ -230,7 +246,8 @@ def test_a_message_is_delivered_and_answers_of_the_service_about_items_are_no_ne
 def test_without_turn_detection_the_microphone_is_open_only_while_somebody_talks() -> None:
     box = Box(detection=ev.TurnDetection(type="none")).live()
     assert only(box.log, fx.OpenMicrophone) == []
-    assert only(box.do(cmd.TalkBegin(request_id=2)), fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
+    (opened,) = only(box.do(cmd.TalkBegin(request_id=2)), fx.OpenMicrophone)
+    assert (opened.open, opened.preroll_ms, opened.since) == (True, 0, None), "nothing from before it was pressed"
     assert box.state is State.HEARING
     box.now_s += 1
     ended = box.do(cmd.TalkEnd(request_id=3))
@@ -293,7 +310,8 @@ def test_a_file_ends_its_conversation_when_the_last_answer_was_heard() -> None:
     over = box.do(ev.PlayoutIdle())
     assert fx.SetTimer(name="quiet", delay_s=2.7) in over
     assert fx.CancelTimer(name="quiet") in box.do(started("u2"))
-    box.do(stopped("u2"), ev.TimerFired(name="answer"))
+    box.do(stopped("u2"), ev.ResponseCreated(response_id="r2"))
+    box.done("r2", status="cancelled")
     ended = box.do(ev.TimerFired(name="quiet"))
     assert box.state is State.OFF
     assert only(ended, fx.Record)[-1].record.end_reason == "the input ended"
@@ -307,7 +325,7 @@ def test_a_file_in_real_time_waits_for_the_session_and_not_for_the_answers() -> 
 
 def test_a_file_without_turn_detection_is_one_turn() -> None:
     box = Box(detection=ev.TurnDetection(type="none"), source="file").live()
-    assert only(box.log, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
+    assert only(box.log, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True, preroll_ms=700, again=True)]
     effects = box.do(ev.AudioInputEnded())
     assert len(only(effects, fx.CommitInput)) == len(only(effects, fx.CreateResponse)) == 1
 

@@ -26,7 +26,7 @@ class Room:
         policy = Policy(instructions="Be kind.", turn_detection=ev.TurnDetection(**detection), barge_in=MODE)
         self.standing = Standing(policy)
         self.desk = Desk(self.ids, self.standing, deliver_within_s=5.0)
-        self.dialogue = Dialogue("c", self.ids)
+        self.dialogue = Dialogue("c", self.ids, instructed=self.standing.with_instructions)
 
     def send(self, text: str = "hello", *, respond: bool = True) -> list[fx.Effect]:
         return self.desk.send_message(cmd.SendMessage(request_id=1, text=text, respond=respond), self.dialogue)
@@ -99,7 +99,7 @@ def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
     assert room.dialogue.visitor_speaks
     again = room.desk.talk_begin(cmd.TalkBegin(request_id=2), room.dialogue, 10.5)
     assert kinds(again) == ["Reply"]
-    ended = room.desk.talk_end(cmd.TalkEnd(request_id=3), room.dialogue, 11.0)
+    ended = room.desk.talk_end(cmd.TalkEnd(request_id=3), room.dialogue, 11.0, ready=True)
     assert kinds(ended) == ["CommitInput", "CreateResponse", "UpdateSession", "Reply"]
     assert one(ended, fx.Reply).result == {"committed": True}
     assert not room.desk.talking
@@ -109,7 +109,7 @@ def test_push_to_talk_clears_commits_and_asks_for_a_response() -> None:
 def test_a_press_too_short_to_hold_speech_is_not_committed() -> None:
     room = Room(type="none")
     room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
-    ended = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 10.05)
+    ended = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 10.05, ready=True)
     assert kinds(ended) == ["ClearInput", "Reply"]
     assert one(ended, fx.Reply).result == {"committed": False}
 
@@ -119,17 +119,30 @@ def test_outputs_that_are_owed_are_gone_on_with_once_whatever_the_key_did(held_s
     room = Room()
     room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 0.0)
     room.dialogue.owes_outputs = True
-    ended = kinds(room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, held_s))
+    ended = kinds(room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, held_s, ready=True))
     assert ended.count("CreateResponse") == 1
     assert [kind for kind in ended if kind in wanted] == wanted
     assert not room.dialogue.owes_outputs
 
 
-def test_a_session_that_is_lost_while_the_key_is_held_leaves_turn_detection_on_for_the_next() -> None:
+def test_a_key_that_is_held_outlives_a_lost_session_and_not_the_conversation() -> None:
     room = Room()
     room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
-    assert one(room.desk.lost(), fx.UpdateSession).turn_detection == ev.TurnDetection()
+    assert room.desk.lost() == []
+    assert room.desk.talking_since_s == 10.0
+    assert one(room.desk.end(), fx.UpdateSession).turn_detection == ev.TurnDetection()
     assert not room.desk.talking
+    assert room.desk.end() == []
+
+
+def test_what_was_said_into_the_key_without_a_session_is_owed_to_the_next() -> None:
+    room = Room()
+    room.desk.talk_begin(cmd.TalkBegin(request_id=1), room.dialogue, 10.0)
+    ended = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 11.0, ready=False)
+    assert [effect for effect in ended if isinstance(effect, fx.CommitInput | fx.CreateResponse)] == []
+    assert one(ended, fx.Reply).result == {"committed": True}
+    assert room.dialogue.owed is not None
+    assert room.dialogue.owed.spoken
 
 
 def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:
@@ -145,7 +158,10 @@ def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:
 
 def test_letting_go_without_a_press_is_refused() -> None:
     room = Room()
-    assert one(room.desk.talk_end(cmd.TalkEnd(request_id=1), room.dialogue, 1.0), fx.Refuse).kind == "talk.not_begun"
+    assert (
+        one(room.desk.talk_end(cmd.TalkEnd(request_id=1), room.dialogue, 1.0, ready=True), fx.Refuse).kind
+        == "talk.not_begun"
+    )
 
 
 @pytest.mark.parametrize(("talking", "kind"), [(True, fx.Refuse), (False, fx.Reply)])
@@ -167,7 +183,7 @@ def test_the_key_is_taken_away_and_what_was_said_into_it_is_dropped() -> None:
     assert kinds(taken) == ["ClearInput", "UpdateSession"]
     assert one(taken, fx.Publish).data == {"event": "talk_ended", "committed": False}
     assert not room.desk.talking
-    (refusal,) = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 1.0)
+    (refusal,) = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 1.0, ready=True)
     assert isinstance(refusal, fx.Refuse)
 
 

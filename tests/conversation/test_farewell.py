@@ -145,7 +145,7 @@ def test_a_cap_that_is_raised_before_the_goodbye_lets_the_conversation_go_on() -
     box.reply()
     box.costs(5)
     effects = box.do(raised())
-    assert only(effects, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True)]
+    assert only(effects, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True, preroll_ms=700)]
     box.plays_out()
     assert (box.state, goodbyes(box.log)) == (State.LISTENING, [])
     assert len(only(box.do(cmd.RequestResponse(request_id=6)), fx.CreateResponse)) == 1
@@ -176,7 +176,9 @@ def test_a_goodbye_that_the_service_does_not_make_is_not_waited_for() -> None:
     box.reply()
     box.costs(5)
     box.plays_out()
-    assert ends(box.wait(10_000))[0].startswith("budget: ")
+    assert len(goodbyes(box.wait(10_000))) == 1, "it is asked for once more"
+    assert len(only(box.wait(10_000), fx.DropLink)) == 1
+    assert ends(box.do(ev.LinkLost(reason="dropped")))[0].startswith("budget: ")
 
 
 def test_a_reply_that_never_ends_is_cut_off_at_last() -> None:

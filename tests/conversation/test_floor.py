@@ -651,6 +651,20 @@ def test_the_first_item_of_another_session_is_not_what_was_cut_off_in_the_last()
     box = Box(longest_speech_s=10.0).live()
     box.speaks()
     box.wait(10_001)
-    box.do(ev.LinkLost(reason="gone"))
+    box.reply()
+    box.done()
+    box.heard(ms=5000)
+    box.do(ev.PlayoutIdle(), ev.LinkLost(reason="gone"))
     box.ready()
     assert recorded(box.speaks("u2")) == ["u2"]
+
+
+def test_what_was_cut_off_and_is_heard_again_by_another_session_is_the_same_turn() -> None:
+    box = Box(longest_speech_s=10.0).live()
+    box.speaks()
+    box.wait(10_001)
+    box.do(ev.LinkLost(reason="gone"))
+    box.ready()
+    assert recorded(box.speaks("u2")) == []
+    box.stops("u2", after_ms=9000)
+    assert recorded(box.do(ev.UserTranscriptDone(item_id="u2", transcript="well"))) == ["u1"]

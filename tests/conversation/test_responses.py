@@ -213,13 +213,14 @@ def test_a_cancel_that_crosses_the_end_of_its_response_hits_no_other() -> None:
     assert responses.awaited
 
 
-def test_an_answer_that_is_given_up_is_not_the_active_one() -> None:
+def test_an_answer_that_does_not_come_is_asked_for_after_the_one_that_is_being_made() -> None:
     responses = Responses()
     responses.submit(Request(event_id="e1", reply_to=1, wait=True))
     responses.created(created("r1", "e1"))
     responses.expect()
-    assert responses.give_up() == []
+    assert responses.overdue("e2") == []
     assert responses.active == "r1"
+    assert creates(responses.done(done("r1"), "")) == ["e2"]
 
 
 def test_nothing_is_answered_while_the_talk_key_is_held() -> None:
@@ -232,17 +233,116 @@ def test_nothing_is_answered_while_the_talk_key_is_held() -> None:
     assert responses.created(created("the next one")) == []
 
 
-def test_giving_up_refuses_who_waits_and_goes_on() -> None:
+def test_what_does_not_come_in_time_is_asked_for_once_more_before_all_else_and_then_given_up() -> None:
     responses = Responses()
-    responses.submit(Request(event_id="e1", reply_to=1))
+    responses.submit(Request(event_id="e1", instructions="Hi", reply_to=1))
     responses.submit(Request(event_id="e2"))
-    effects = responses.give_up()
-    assert isinstance(effects[0], Refuse)
-    assert creates(effects) == ["e2"]
+    (create,) = responses.overdue("e3") or []
+    assert isinstance(create, CreateResponse)
+    assert (create.event_id, create.instructions) == ("e3", "Hi")
+    assert responses.overdue("e4") is None, "the session is of no use"
+    assert responses.awaited, "and whoever follows it knows what is owed"
+    assert responses.created(created("r1", "e3")) == [Reply(request_id=1, result={"response_id": "r1"})]
+
+
+def test_an_answer_of_the_service_that_does_not_come_is_asked_for_by_us() -> None:
     responses = Responses()
     responses.expect()
-    assert responses.give_up() == []
+    assert creates(responses.overdue("e1") or []) == ["e1"]
+    assert responses.overdue("e2") is None
+
+
+def test_an_answer_that_nobody_wants_any_more_is_not_asked_for_again() -> None:
+    responses = Responses()
+    responses.submit(Request(event_id="e1"))
+    responses.submit(Request(event_id="e2"))
+    responses.discard(event_id="c", cancel=True)
+    assert creates(responses.overdue("e3") or []) == ["e2"], "what waited goes ahead"
+    responses = Responses()
+    responses.expect()
+    responses.discard(event_id="c", cancel=True)
+    assert responses.overdue("e1") == []
     assert not responses.busy
+
+
+def made(request: Request, response_id: str = "r1") -> Responses:
+    """A response that is being made."""
+    responses = Responses()
+    responses.submit(request)
+    responses.created(created(response_id, request.event_id))
+    return responses
+
+
+def test_a_second_try_is_made_of_the_first_and_tells_nobody() -> None:
+    responses = made(Request(event_id="e1", instructions="Hi", output="text", attempts=2, reply_to=4))
+    assert not responses.is_second_try
+    again = responses.again("e2")
+    assert again == Request(event_id="e2", instructions="Hi", output="text", tried=True)
+    responses.done(done("r1"), "")
+    assert creates(responses.first(again)) == ["e2"]
+    responses.created(created("r2", "e2"))
+    assert responses.is_second_try
+    assert responses.again("e3", instructions="Go on.").instructions == "Go on."
+
+
+def test_a_second_try_of_what_the_service_made_by_itself_is_plain_and_comes_before_what_waits() -> None:
+    responses = Responses()
+    responses.created(created("auto"))
+    assert responses.again("e2") == Request(event_id="e2", tried=True)
+    responses.submit(Request(event_id="e1"))
+    assert responses.first(responses.again("e2")) == []
+    assert creates(responses.done(done("auto"), "")) == ["e2"]
+
+
+def test_it_is_known_whether_somebody_is_told_how_a_response_ended() -> None:
+    assert made(Request(event_id="e1", reply_to=1, wait=True)).is_awaited_by_somebody
+    assert not made(Request(event_id="e1", reply_to=1)).is_awaited_by_somebody
+
+
+def test_of_a_session_that_ends_an_answer_is_owed_until_something_of_it_was_received() -> None:
+    request = Request(event_id="e1", instructions="Hi", attempts=1, tried=True)
+    owed = Request(event_id="e1", instructions="Hi")
+    assert made(request).owed(begun=False) == owed, "in the next session nothing was tried"
+    assert made(request).owed(begun=True) is None
+    responses = Responses()
+    responses.submit(request)
+    assert responses.owed(begun=False) == owed, "asked for and not begun"
+    responses.discard(event_id="c", cancel=True)
+    assert responses.owed(begun=False) is None, "nobody wants it any more"
+
+
+def test_of_a_session_that_ends_the_service_s_own_answer_is_owed_too() -> None:
+    responses = Responses()
+    assert responses.owed(begun=False) is None
+    responses.expect()
+    assert responses.owed(begun=False) == Request(event_id="")
+    responses.created(created("auto"))
+    assert responses.owed(begun=False) == Request(event_id="")
+    responses.discard(event_id="c", cancel=True)
+    assert responses.owed(begun=False) is None
+    responses = Responses()
+    responses.expect(Request(event_id="e1", instructions="Hi"))
+    assert responses.owed(begun=False) == Request(event_id="e1", instructions="Hi"), "as was foreseen"
+    responses.discard(event_id="c", cancel=True)
+    assert responses.owed(begun=False) is None
+
+
+def test_what_waits_is_owed_unless_somebody_is_told_that_it_is_lost() -> None:
+    responses = made(Request(event_id="e1"))
+    responses.submit(Request(event_id="person", reply_to=5))
+    responses.submit(Request(event_id="turn"))
+    assert responses.owed(begun=True) == Request(event_id="turn")
+    assert made(Request(event_id="e1", reply_to=1, wait=True)).owed(begun=False) is None, "whoever asked asks again"
+    accepted = made(Request(event_id="e1", reply_to=1))
+    assert accepted.owed(begun=False) == Request(event_id="e1"), "whoever asked was told that it is being made"
+
+
+def test_an_answer_whose_end_was_lost_makes_room_for_the_next() -> None:
+    responses = made(Request(event_id="e1", reply_to=1, wait=True))
+    responses.submit(Request(event_id="e2"))
+    effects = responses.give_up_active()
+    assert isinstance(effects[0], Refuse)
+    assert creates(effects) == ["e2"]
 
 
 def test_the_queue_is_bounded() -> None:
@@ -292,13 +392,15 @@ def test_the_answer_to_a_turn_serves_whatever_else_waits_and_has_no_one_to_tell(
 def test_an_answer_that_the_service_announced_and_does_not_make_is_made_by_us_where_that_was_foreseen() -> None:
     responses = Responses()
     responses.expect(Request(event_id="e1"))
-    assert creates(responses.give_up()) == ["e1"]
+    assert creates(responses.overdue("e2") or []) == ["e2"]
     responses = Responses()
-    responses.expect(Request(event_id="e1"))
+    responses.expect(Request(event_id="e1", instructions="Hi"))
     responses.created(created("r1"))
     responses.done(done("r1"), "")
     responses.expect()
-    assert creates(responses.give_up()) == []
+    (create,) = responses.overdue("e2") or []
+    assert isinstance(create, CreateResponse)
+    assert create.instructions is None, "what was foreseen for one answer does not hold for the next"
 
 
 def test_nothing_is_created_before_the_service_s_conversation_is_in_order() -> None:
@@ -319,7 +421,7 @@ def test_an_answer_is_wanted_until_somebody_discards_it() -> None:
     assert responses.wanted
     responses.discard(event_id="c", cancel=True)
     assert not responses.wanted
-    responses.give_up()
+    responses.overdue("e0")
     responses.submit(Request(event_id="e1"))
     assert responses.wanted
     responses.created(created("r1", "e1"))
@@ -383,18 +485,10 @@ def test_a_response_that_was_to_go_on_with_outputs_is_dropped_when_another_knows
     responses = Responses()
     responses.submit(Request(event_id="e1"))
     responses.created(created("r1", "e1"))
-    assert not responses.outputs_wanted
+    assert not responses.outputs_wait
     responses.submit(Request(event_id="e2", purpose="outputs"))
     responses.submit(Request(event_id="e3"))
     assert responses.outputs_wait
     responses.drop_outputs()
-    assert not responses.outputs_wanted
+    assert not responses.outputs_wait
     assert creates(responses.done(done("r1"), "")) == ["e3"]
-
-
-def test_a_response_that_goes_on_with_outputs_is_wanted_until_it_begins() -> None:
-    responses = Responses()
-    responses.submit(Request(event_id="e1", purpose="outputs"))
-    assert (responses.outputs_wait, responses.outputs_wanted) == (False, True)
-    responses.created(created("r1", "e1"))
-    assert not responses.outputs_wanted

@@ -137,7 +137,7 @@ def test_an_idle_timeout_that_the_service_does_not_answer_has_one_too() -> None:
 def test_the_box_s_own_detection_opens_the_microphone_for_the_turn_with_what_was_before() -> None:
     box = local()
     began = box.do(ev.LocalTurnStarted())
-    assert only(began, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True, preroll_ms=500)]
+    assert only(began, fx.OpenMicrophone) == [fx.OpenMicrophone(open=True, preroll_ms=500, again=True)]
     assert turns(began) == ["speech_started"]
     assert box.state is State.HEARING
     over = box.do(ev.LocalTurnStopped(speech_ms=800))

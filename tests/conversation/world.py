@@ -162,6 +162,7 @@ class World:
             return
         reply, self.active = self.active, None
         reply.done = True
+        self.due += status == "failed"  # it is asked for once more
         same = {"response_id": reply.response_id, "item_id": reply.item_id}
         self.due += calls > 0
         for call_id in self.errands.call(reply.item_id, calls, last_ms):
@@ -267,6 +268,7 @@ class World:
 
     def lose_link(self, gone_ms: int) -> None:
         self.linked = False
+        self.due += 1  # the answer that is lost with it, if there is one
         self.active = self.speech = None
         self.unanswered = ""
         for reply in self.replies.values():
@@ -314,4 +316,10 @@ class LocalWorld(World):
     def commit(self) -> None:
         speech, self.speech = self.speech, None
         super().commit()
+        self.speech = speech
+
+    def lose_link(self, gone_ms: int) -> None:
+        """The detector hears on."""
+        speech = self.speech
+        super().lose_link(gone_ms)
         self.speech = speech

@@ -101,6 +101,7 @@ APPOINTMENT = a.AppointmentEntry(
 ANSWERS: dict[str, Any] = {
     "status.get": STATUS,
     "conversation.start": r.ConversationStarted(conversation_id="c1"),
+    "conversation.roll": r.ConversationRolled(session_id="sess_2"),
     "conversation.stop": r.ConversationStopped(summary=r.ConversationSummary(turns=4, seconds=130.0, usd=0.031)),
     "message.send": r.MessageSent(item_id="i3"),
     "response.request": r.ResponseRequested(response_id="r1", text="Good morning!"),

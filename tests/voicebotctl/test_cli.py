@@ -25,6 +25,7 @@ TABLE = {
         "conversation c1 began",
     ),
     "stop": (["stop"], [("conversation.stop", {})], "the conversation ended: 4 turns, 2 min 10 s, $0.0310"),
+    "roll": (["roll"], [("conversation.roll", {})], "the conversation goes on in session sess_2"),
     "send": (
         ["send", "Hello", "--role", "system", "--no-respond"],
         [("message.send", {"text": "Hello", "role": "system", "respond": False})],

@@ -13,6 +13,8 @@ from voicebotctl.render import clean, duration, usd
 
 START_TIMEOUT_S = 30.0
 """The daemon may have to open the link first, and gives that ten seconds by default."""
+ROLL_TIMEOUT_S = 30.0
+"""The second session is opened first, within ten seconds by default, and then waits as long for a silence."""
 RESPONSE_TIMEOUT_S = 120.0
 """A response may call functions before it speaks."""
 
@@ -38,6 +40,12 @@ def _stop(context: Context, _: Namespace) -> int:
 def _stopped(result: Mapping[str, Any]) -> str:
     summary = result["summary"]
     return f"the conversation ended: {summary['turns']} turns, {duration(summary['seconds'])}, {usd(summary['usd'])}"
+
+
+def _roll(context: Context, _: Namespace) -> int:
+    result = context.call("conversation.roll", default_s=ROLL_TIMEOUT_S)
+    context.show(result, lambda rolled: f"the conversation goes on in session {clean(rolled['session_id'])}")
+    return 0
 
 
 def _send_arguments(parser: ArgumentParser) -> None:
@@ -88,6 +96,7 @@ def _interrupted(result: Mapping[str, Any]) -> str:
 COMMANDS: Commands = {
     "start": Command(_start, method="conversation.start", arguments=_start_arguments),
     "stop": Command(_stop, method="conversation.stop"),
+    "roll": Command(_roll, method="conversation.roll"),
     "send": Command(_send, method="message.send", arguments=_send_arguments),
     "respond": Command(_respond, method="response.request", arguments=_respond_arguments),
     "interrupt": Command(_interrupt, method="response.interrupt"),

@@ -92,6 +92,9 @@ class Service(Section):
     """The model's name as the provider spells it, for example gpt-realtime-2.1, gpt-realtime-2.1-mini."""
     connect_timeout_s: float = _key(10.0, "restart", ge=1, le=120, unit="s")
     """How long one attempt to connect may take, from the name lookup to the confirmed session."""
+    rollover_after_min: float = _key(50.0, "restart", ge=1, le=1440, unit="min")
+    """A session is followed by another after so long, in a silence and unnoticed, unless the service ends it earlier
+    (OpenAI: after 60 minutes)."""
     reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = _key(None, "reconnect")
     """How much the model thinks before it speaks; more is slower and dearer. Only gpt-realtime-2 and later know it
     (values: openai-python `RealtimeReasoningEffort`); null sends nothing."""
@@ -193,6 +196,9 @@ class Conversation(Section):
     idle_hangup_s: Annotated[float, Field(ge=10, le=3600)] | None = _key(None, "restart", unit="s")
     """After so long without a word from anybody the box hangs up on the service, which costs nothing then; the next
     speech opens the link again. null: never."""
+    context_turns: int = _key(20, "restart", ge=0, le=200, unit="turns")
+    """What a new session is told of the conversation, after a lost connection or before the end of the old one. More is
+    remembered longer and dearer."""
     profile: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")] | None = _key(
         None, "live", allowed="the name of a profile (small letters, digits, - and _), or null"
     )
@@ -296,10 +302,8 @@ class Settings(Section):
 
 
 LATER_KEYS = (
-    "service.rollover_after_min",
     "session.tools",
     "session.tool_choice",
-    "conversation.context_turns",
     "tools.timeout_s",
     "tools.directory",
     "tools.modules",

@@ -152,6 +152,12 @@ METHODS: dict[str, Method] = {
             errors=("conversation.not_running",),
         ),
         Method(
+            name="conversation.roll",
+            summary="go on in another session of the service, with what was said",
+            result="ConversationRolled",
+            errors=_RUNNING,
+        ),
+        Method(
             name="message.send",
             summary="put a message into the conversation",
             params="MessageSendParams",

@@ -35,6 +35,11 @@ class ConversationStopped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRolled:
+    session_id: str = field(metadata=doc("the new session, by the service's name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSent:
     item_id: str = field(metadata=doc("the message in the conversation"))
 

@@ -54,6 +54,11 @@ class InterruptResponse(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RollSession(Command):
+    """Go on in another session of the service, with what was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetInstructions(Command):
     """Standing runtime instructions; `text` None clears them. `configured` changes what they stand behind."""
 

@@ -1,8 +1,8 @@
 """The conversation: events in, effects out. No I/O, no clock, no logging, no randomness.
 
-Owns the state (`states.py` is its law) and the life of a conversation: link, sleep, timers, end of a file. What the
-visitor does is `visitor.py`'s, what is said `dialogue.py`'s, what people ask `desk.py`'s, what holds until changed
-`standing.py`'s.
+Owns the state (`states.py` is its law) and the life of a conversation: sessions one after another, sleep, timers, end
+of a file. What the visitor does is `visitor.py`'s, what is said `dialogue.py`'s, what people ask `desk.py`'s, what
+holds until changed `standing.py`'s.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from voicebotd.conversation.farewell import Farewell
 from voicebotd.conversation.floor import SOON_S, TIMERS, Floor
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.listening import Listening
+from voicebotd.conversation.patience import PATIENT, Patience
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
+from voicebotd.conversation.sessions import Sessions
 from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.conversation.spending import Spending
 from voicebotd.conversation.standing import Standing
@@ -32,13 +34,12 @@ from voicebotd.conversation.timers import Timers
 from voicebotd.conversation.visitor import Visitor
 from voicebotd.conversation.wanted import describe
 
-ANSWER = "answer"
 QUIET = "quiet"
 TALK = "talk"
-SIGNS = "signs"
 IDLE = "idle"
 FAREWELL = "farewell"
 FILL = "fill"
+OWN_TIMERS = frozenset({QUIET, TALK, IDLE, FAREWELL})
 
 UNHEARD = (ev.SpeechStarted, ev.SpeechStopped, ev.LocalTurnStarted, ev.LocalTurnStopped)
 """What is still on its way from a microphone that was closed because the money is spent."""
@@ -53,8 +54,6 @@ STILL_AT_IT = (
     "Say nothing else, and do not guess what will come of it."
 )
 
-GREET = "Begin the conversation now: greet the visitor in these words or words close to them.\n"
-
 
 class IllegalEventError(Exception):
     """Our own bug: the table has no such event."""
@@ -68,24 +67,28 @@ class Conversation:
         self._ids = Ids()
         self._standing = Standing(policy)
         self._desk = Desk(self._ids, self._standing, deliver_within_s=policy.confirm_within_s)
-        self._converse(Dialogue("", self._ids))
+        self._listening = Listening(policy, self._standing)
+        self._converse("")
         self._record: ConversationRecord | None = None
-        self._opening: cmd.StartConversation | None = None
-        self._ready = False
-        self._started_at_s = self._now_s = self._sign_at_s = self._stirred_at_s = 0.0
+        self._started_at_s = self._now_s = self._stirred_at_s = 0.0
         self._spending = Spending(policy.limits, policy.tariff, rehearsing=policy.provider == "rehearsal")
-        self._trouble = ""
+        self._notice = ""
         self._input_ended = False
         self._timers = Timers()
-        self._listening = Listening(policy, self._standing)
         self.state = State.OFF
 
-    def _converse(self, dialogue: Dialogue) -> None:
+    def _converse(self, conversation_id: str) -> None:
+        hurried = self._policy.hold_input == "while_answering"
+        instructed = self._standing.with_instructions
+        dialogue = Dialogue(conversation_id, self._ids, instructed=instructed, whole_pieces=hurried)
         self._dialogue = dialogue
         longest_s = self._policy.longest_speech_s
         self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)
         self._visitor = Visitor(self._ids, self._standing, dialogue, self._floor)
         self._farewell = Farewell(self._ids, self._standing, self._desk, dialogue, self._floor)
+        lasting = (self._policy, self._ids, self._standing, self._desk, self._listening)
+        self._sessions = Sessions(*lasting, dialogue=dialogue, floor=self._floor, visitor=self._visitor)
+        self._patience = Patience(self._policy, self._ids, dialogue, self._sessions)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -100,7 +103,7 @@ class Conversation:
             barge_in=asdict(self._standing.barge_in),
             talking=self._desk.talking,
             spending=self._spending.view(),
-            trouble=self._trouble,
+            trouble=self._patience.trouble,
         )
 
     def handle(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
@@ -123,10 +126,10 @@ class Conversation:
     def _dispatch(self, event: ev.Event) -> list[fx.Effect]:
         kind = type(event)
         if kind in Dialogue.SIGNS:
-            self._sign_at_s = self._now_s
+            self._patience.sign(self._now_s)
         if isinstance(event, cmd.Command | ev.VoiceStarted | ev.VoiceStopped):
             self._stirred_at_s = self._now_s
-        if not self._ready and self._listening.stir(event, self._now_s):
+        if self._record is not None and not self._sessions.ready and self._listening.stir(event, self._now_s):
             refused = [news.refused(event, DOZED)] if isinstance(event, cmd.Command) else []
             return [*refused, fx.OpenLink()]
         if self._farewell.on and kind in UNHEARD:
@@ -148,18 +151,10 @@ class Conversation:
             provider=self._policy.provider,
             source="file" if self._policy.source == "file" else "microphone",
         )
-        hurried = self._policy.hold_input == "while_answering"
-        self._converse(Dialogue(event.conversation_id, self._ids, whole_pieces=hurried))
-        self._opening, self._started_at_s = event, self._now_s
-        self._standing.for_this_conversation = event.instructions or ""
-        update = fx.UpdateSession(
-            event_id=self._ids.event(),
-            instructions=self._standing.instructions,
-            turn_detection=self._standing.session_turn_detection(),
-            tools=self._standing.wanted.tools,
-        )
+        self._converse(event.conversation_id)
+        self._started_at_s = self._now_s
         reply = fx.Reply(request_id=event.request_id, result={"conversation_id": event.conversation_id})
-        return [fx.Record(record=self._record), update, fx.OpenLink(), reply]
+        return [fx.Record(record=self._record), *self._sessions.open(event), reply]
 
     def _stop(self, event: cmd.StopConversation) -> list[fx.Effect]:
         seconds = round(self._now_s - self._started_at_s, 1)
@@ -170,63 +165,27 @@ class Conversation:
     def _end(self, reason: str) -> list[fx.Effect]:
         assert self._record is not None
         ended = replace(self._record, end_reason=reason)
-        effects = [
-            *self._dialogue.stop(),
-            *self._lose_session("conversation.not_running", "the conversation was stopped"),
-            fx.CloseLink(),
-            fx.Publish(topic="link", data={"state": "off"}),
-            fx.Record(record=ended),
-        ]
+        effects = [*self._dialogue.stop(), *self._sessions.end(self._now_s), fx.Record(record=ended)]
         self._record = None
         self._input_ended = False
-        self._listening.end()
         self._spending.end()
         self._farewell.end()
-        self._standing.for_this_conversation = ""
         return effects
 
     def _link_ready(self, event: ev.LinkReady) -> list[fx.Effect]:
         assert self._record is not None
-        effects = self._lose_session("link.unavailable", "a new session began") if self._ready else []
-        self._ready = True
-        self._standing.confirmed = event.session
         self._record = replace(self._record, model=event.model)
-        effects += [fx.Record(record=self._record), news.link_ready(event)]
-        effects += self._listening.tell_what_was_heard(self._visitor, self._now_s)
-        opening, self._opening = self._opening, None
-        if opening is not None and self._assistant_opens(opening):
-            greeting = opening.greeting or self._policy.greeting
-            instructions = self._standing.for_response(GREET + greeting)
-            effects += self._dialogue.responses.submit(Request(event_id=self._ids.event(), instructions=instructions))
-        return effects + self._dialogue.resume()
-
-    def _assistant_opens(self, opening: cmd.StartConversation) -> bool:
-        if opening.greeting and opening.speaks_first is None:
-            return True
-        return (opening.speaks_first or self._policy.speaks_first) == "assistant"
+        told = [fx.Record(record=self._record), news.link_ready(event)]
+        return [*told, *self._sessions.began(event, self._now_s)]
 
     def _link_lost(self, event: ev.LinkLost) -> list[fx.Effect]:
-        effects = [news.link_lost(event)]
-        effects += self._lose_session("link.unavailable", f"the link was lost: {event.reason}")
-        if self._policy.source == "file":
-            effects += self._end(f"link lost: {event.reason}")
-        return effects
+        effects, hope = self._sessions.lost(event, self._now_s)
+        end = [] if hope or self._policy.source != "file" else self._end(f"link lost: {event.reason}")
+        return [news.link_lost(event), *effects, *end]
 
-    def _lose_session(self, kind: str, message: str) -> list[fx.Effect]:
-        self._ready = False
-        self._visitor.lost()
-        return [
-            *self._dialogue.lost(kind, message),  # first: nothing that waited may be created now
-            *self._floor.lost(),
-            *self._standing.lost(),
-            *self._desk.lost(),
-        ]
-
-    def _fall_asleep(self) -> list[fx.Effect]:
-        """Nobody spoke for long: a session costs money, and a new one takes no longer than a breath."""
-        self._listening.fall_asleep()
-        lost = self._lose_session("link.unavailable", "nobody spoke, so the session was closed")
-        return [*lost, fx.CloseLink(), fx.Publish(topic="link", data={"state": "idle"})]
+    def _successor_ready(self, event: ev.SuccessorReady) -> list[fx.Effect]:
+        self._sessions.tether.successor_ready(event)
+        return []
 
     def _session_updated(self, event: ev.SessionUpdated) -> list[fx.Effect]:
         """A change of turn detection in mid-speech begins the service's detection anew: no end of that speech comes."""
@@ -244,16 +203,12 @@ class Conversation:
         return [news.service_error(event)]
 
     def _response_done(self, event: ev.ResponseDone) -> list[fx.Effect]:
-        effects = self._dialogue.response_done(event)
-        if event.status == "failed":
-            self._trouble = f"the latest answer failed: {event.error_message or event.error_code or event.reason}"
-        elif event.status == "completed":
-            self._trouble = ""
-        return effects
+        self._patience.judge(event)
+        return self._dialogue.response_done(event)
 
     def _input_end(self, _: ev.AudioInputEnded) -> list[fx.Effect]:
         self._input_ended = True
-        if not self._ready or self._standing.turn_detection.type != "none":
+        if not self._sessions.ready or self._standing.turn_detection.type != "none":
             return []
         commit = fx.CommitInput(event_id=self._ids.event())
         return [commit, *self._dialogue.responses.submit(Request(event_id=self._ids.event()))]
@@ -262,26 +217,21 @@ class Conversation:
         if event.name in TIMERS:
             return self._floor.fired(event.name, self._now_s)
         if event.name == FILL:
-            still_at_it = self._standing.for_response(STILL_AT_IT)
+            still_at_it = self._standing.with_instructions(STILL_AT_IT)
             return self._dialogue.fill(still_at_it) if self._timers.fired(FILL) else []
-        if event.name in (ANSWER, QUIET, TALK, SIGNS, IDLE, FAREWELL):
-            return self._own_timer(event.name)
+        if event.name in PATIENT:
+            return self._patience.fired(event.name, self._now_s)
+        if event.name in OWN_TIMERS:
+            return self._own_timer(event.name) if self._timers.fired(event.name) else []
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
     def _own_timer(self, name: str) -> list[fx.Effect]:
-        if not self._timers.fired(name):
-            return []
         if name in (QUIET, FAREWELL):
             return self._end("the input ended" if name == QUIET else self._farewell.reason)
         if name == TALK:
-            return self._desk.let_go(self._dialogue, self._now_s)
-        if name == IDLE:
-            early = self._now_s - self._stirred_at_s < (self._policy.idle_hangup_s or 0.0) - SOON_S
-            return [] if early else self._fall_asleep()  # early: somebody stirred, and the timer is set anew
-        if name == SIGNS and self._now_s - self._sign_at_s < self._policy.signs_within_s:
-            return []  # something came meanwhile: the timer is set anew
-        self._trouble = news.ANSWER_IS_MISSING
-        return [news.no_answer(), *(self._dialogue.give_up() if name == SIGNS else self._dialogue.responses.give_up())]
+            return self._desk.let_go(self._dialogue, self._now_s, ready=self._sessions.ready)
+        early = self._now_s - self._stirred_at_s < (self._policy.idle_hangup_s or 0.0) - SOON_S
+        return [] if early else self._sessions.fall_asleep(self._now_s)  # early: somebody stirred, it is set anew
 
     # What it costs.
 
@@ -298,7 +248,7 @@ class Conversation:
         """Tell of caps, and once one is reached let the conversation come to its end."""
         effects = self._spending.news()
         if self._record is not None:
-            effects += self._farewell.proceed(self._spending.closed, ready=self._ready)
+            effects += self._farewell.proceed(self._spending.closed, ready=self._sessions.ready)
             effects += self._end(self._farewell.reason) if self._farewell.over else []
         return effects
 
@@ -307,7 +257,7 @@ class Conversation:
     def _derive(self) -> State:
         if self._record is None:
             return State.OFF
-        if not self._ready:
+        if not self._sessions.ready:
             return State.DOZING if self._listening.dozing else State.CONNECTING
         if self._floor.visitors:
             return State.HEARING
@@ -317,18 +267,21 @@ class Conversation:
 
     def _settle(self, cell: Handled) -> list[fx.Effect]:
         """Follow the state: tell it, and set the microphone, the timers and the file's pace by it."""
-        effects = self._floor.settle()
+        effects = [*self._floor.settle(), *self._sessions.succeed()]
         before, self.state = self.state, self._derive()
         assert self.state in cell.then, f"{before} may not become {self.state}"
         if self.state is not before:
             self._stirred_at_s = self._now_s
+        notice, told = self._sessions.tether.notice, self._notice
+        if self.state is not before or notice != told:
+            self._notice = notice
+            word = notice or ("connection_back" if told else "")
             conversation_id = self._record.conversation_id if self._record else None
-            data = {"state": str(self.state), "before": str(before), "conversation_id": conversation_id}
-            effects.append(fx.Publish(topic="state", data=data))
+            effects.append(news.state(str(self.state), str(before), conversation_id, notice=word))
         heard = self._listening.keep(
             self.state,
             self._floor,
-            ready=self._ready and not self._farewell.on,
+            ready=self._sessions.ready and not self._farewell.on,
             talking=self._desk.talking,
             now_s=self._now_s,
         )
@@ -340,12 +293,9 @@ class Conversation:
         hangup_s = self._policy.idle_hangup_s
         idle = hangup_s is not None and self.state is State.LISTENING and self._policy.source != "file"
         idle_s = max(0.0, (hangup_s or 0.0) - (self._now_s - self._stirred_at_s))
-        active = self._ready and self._dialogue.responses.active is not None
-        due = self._ready and self._dialogue.responses.awaited
-        fill = self._ready and self._dialogue.keeps_waiting
+        fill = self._sessions.ready and self._dialogue.keeps_waiting
         return [
-            *self._timers.keep(ANSWER, wanted=due, delay_s=self._policy.answer_within_s),
-            *self._timers.keep(SIGNS, wanted=active, delay_s=self._policy.signs_within_s),
+            *self._patience.keep(self.state, self._now_s),
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
             *self._timers.keep(IDLE, wanted=idle, delay_s=idle_s),
@@ -361,7 +311,7 @@ class Conversation:
         return [*self._desk.delivered(event), *self._visitor.item_added(event.item_id)]
 
     def _set_instructions(self, event: cmd.SetInstructions) -> list[fx.Effect]:
-        return self._standing.set_instructions(event, self._ids.event(), ready=self._ready)
+        return self._standing.set_instructions(event, self._ids.event(), ready=self._sessions.ready)
 
     def _send_message(self, event: cmd.SendMessage) -> list[fx.Effect]:
         refusal = self._spending.refusal(event.request_id) if event.respond else None
@@ -388,14 +338,18 @@ class Conversation:
         ev.ItemDeleted: lambda _self, _event: [],
         ev.ResponseDone: _response_done,
         ev.ServerError: _server_error,
-        ev.ToolFinished: lambda self, event: self._dialogue.tool_finished(event, connected=self._ready),
-        ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._ready),
+        ev.RateLimited: lambda self, event: self._patience.rate_limited(event),
+        ev.SuccessorReady: _successor_ready,
+        ev.SuccessorFailed: lambda self, event: self._sessions.tether.successor_failed(event),
+        ev.ToolFinished: lambda self, event: self._dialogue.tool_finished(event, connected=self._sessions.ready),
+        ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._sessions.ready),
         ev.AudioLost: lambda _self, event: [news.device_lost(event)],
         ev.AudioReady: lambda _self, event: [news.device_ready(event)],
         ev.AudioInputEnded: _input_end,
         ev.TimerFired: _timer,
         cmd.StartConversation: _start,
         cmd.StopConversation: _stop,
+        cmd.RollSession: lambda self, event: self._sessions.tether.roll(event),
         cmd.SendMessage: _send_message,
         cmd.RequestResponse: _request_response,
         cmd.InterruptResponse: lambda self, event: [
@@ -404,9 +358,13 @@ class Conversation:
         ],
         cmd.SetBudget: lambda self, event: self._spending.set(event),
         cmd.SetInstructions: _set_instructions,
-        cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._ready),
-        cmd.SetBargeIn: lambda self, event: self._desk.set_barge_in(event, ready=self._ready),
-        cmd.SetTools: lambda self, event: self._standing.set_tools(event, self._ids.event(), ready=self._ready),
+        cmd.SetTurnDetection: lambda self, event: self._desk.set_turn_detection(event, ready=self._sessions.ready),
+        cmd.SetBargeIn: lambda self, event: self._desk.set_barge_in(event, ready=self._sessions.ready),
+        cmd.SetTools: lambda self, event: self._standing.set_tools(
+            event, self._ids.event(), ready=self._sessions.ready
+        ),
         cmd.TalkBegin: _talk_begin,
-        cmd.TalkEnd: lambda self, event: self._desk.talk_end(event, self._dialogue, self._now_s),
+        cmd.TalkEnd: lambda self, event: self._desk.talk_end(
+            event, self._dialogue, self._now_s, ready=self._sessions.ready
+        ),
     }

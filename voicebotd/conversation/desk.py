@@ -11,6 +11,7 @@ from voicebotd.conversation import barge_in
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.context import Spoken
 from voicebotd.conversation.dialogue import Dialogue
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.responses import Request
@@ -46,6 +47,16 @@ class Desk:
     @property
     def talking(self) -> bool:
         return self._talking_since_s is not None
+
+    @property
+    def talking_since_s(self) -> float | None:
+        """Since when the talk button is held."""
+        return self._talking_since_s
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that would be lost with the session."""
+        return self.talking or bool(self._deliveries)
 
     # Messages and responses.
 
@@ -131,23 +142,26 @@ class Desk:
             effects.append(fx.Publish(topic="turn", data={"event": "talk_ended", "committed": False}))
         return [*effects, *dialogue.end_of_speech(service_answers=False)]
 
-    def talk_end(self, command: cmd.TalkEnd, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
+    def talk_end(self, command: cmd.TalkEnd, dialogue: Dialogue, now_s: float, *, ready: bool) -> list[fx.Effect]:
         """The button is up: commit what was said and have it answered."""
         if self._talking_since_s is None:
             message, hint = "nobody is talking", "voicebotctl talk begins push to talk"
             return [fx.Refuse(request_id=command.request_id, kind="talk.not_begun", message=message, hint=hint)]
         committed = now_s - self._talking_since_s >= MIN_COMMIT_S
-        effects = self.let_go(dialogue, now_s)
+        effects = self.let_go(dialogue, now_s, ready=ready)
         return [*effects, fx.Reply(request_id=command.request_id, result={"committed": committed})]
 
-    def let_go(self, dialogue: Dialogue, now_s: float) -> list[fx.Effect]:
-        """End push to talk, by the key or because it was held too long."""
-        assert self._talking_since_s is not None
-        committed = now_s - self._talking_since_s >= MIN_COMMIT_S
-        self._talking_since_s = None
+    def let_go(self, dialogue: Dialogue, now_s: float, *, ready: bool) -> list[fx.Effect]:
+        """End push to talk, by the key or because it was held too long. What was said while there is no session is
+        heard by the next one."""
+        since_s, self._talking_since_s = self._talking_since_s, None
+        assert since_s is not None
+        committed = now_s - since_s >= MIN_COMMIT_S
         effects: list[fx.Effect] = []
-        if committed:
-            dialogue.owes_outputs = False  # the answer goes on with them
+        if not ready:
+            dialogue.promise_answer(committed=committed)
+        elif committed:
+            dialogue.wants_answer(Spoken(began_s=since_s))
             effects.append(fx.CommitInput(event_id=self._ids.event()))
             effects += dialogue.responses.submit(Request(event_id=self._ids.event()))
         else:
@@ -170,16 +184,18 @@ class Desk:
         return self._standing.set_barge_in(command, self._ids.event(), ready=ready)
 
     def lost(self) -> list[fx.Effect]:
-        """The session is gone, and with it the messages under way and what was said into the button."""
+        """The session is gone, and with it the messages under way. The button stays down: the next one hears it all."""
         effects: list[fx.Effect] = []
-        if self.talking:
-            # The link opens its next session with what was wanted last, and that was no detection at all.
-            detection = self._standing.session_turn_detection()
-            effects.append(fx.UpdateSession(event_id=self._ids.event(), turn_detection=detection))
-        self._talking_since_s = None
         for delivery in list(self._deliveries.values()):
             effects += self._fail(delivery, "link.unavailable", "the link was lost before the service took it")
         return effects
+
+    def end(self) -> list[fx.Effect]:
+        """The conversation is over, and nobody holds the button of the next one."""
+        if not self.talking:
+            return []
+        self._talking_since_s = None
+        return self._standing.talk(self._ids.event(), talking=False)
 
     def _fail(self, delivery: Delivery, kind: str, message: str) -> list[fx.Effect]:
         del self._deliveries[delivery.item_id]

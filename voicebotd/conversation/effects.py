@@ -6,7 +6,7 @@ Plain data, stdlib only; this file knows no wire format and no device. Audio and
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from voicebotd.conversation.events import Modality, Role, TurnDetection
 
@@ -39,6 +39,23 @@ class CloseLink(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropLink(Effect):
+    """The session is of no use any more, though nobody said that it ended: open another."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSuccessor(Effect):
+    """Open a second session beside the present one; `SuccessorReady` or `SuccessorFailed` tells what became of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(Effect):
+    """Go over to the second session; `LinkReady` says that it is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateSession(Effect):
     """Change the wanted session. With no link it takes effect in the next one. None leaves a field alone."""
 
@@ -57,9 +74,12 @@ class ToService(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateMessage(ToService):
+    """At the end of the conversation, or right after `previous_item_id` ("root": before everything)."""
+
     item_id: str
     role: Role
     text: str
+    previous_item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +191,25 @@ class HoldInput(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """From when on something was heard: a time on the clock of `handle`'s `now_s`, or a place in what the session
+    before was sent. The earlier of the two counts."""
+
+    at_s: float | None = None
+    place_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMicrophone(Effect):
-    """Send (or stop sending) what the microphone hears to the service; `preroll_ms` of what came before go first."""
+    """Send (or stop sending) what the microphone hears to the service; `preroll_ms` of what came before go first.
+
+    `again`: the session is a new one, so that also what the one before was sent goes first, from `since` on.
+    """
 
     open: bool
     preroll_ms: int = 0
+    again: bool = False
+    since: Since | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +234,16 @@ class Detect(Effect):
 
     voice: bool
     turns: TurnRule | None
+
+
+Cue = Literal["link_lost", "link_back", "trouble"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayCue(Effect):
+    """A short sound of the box's own, after whatever plays: there is nobody else to tell the visitor."""
+
+    cue: Cue
 
 
 # To the clock, the people and the records.

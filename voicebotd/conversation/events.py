@@ -121,6 +121,22 @@ class LinkLost(Event):
     hint: str = ""
     fatal: bool = False
     retry_in_s: float | None = None
+    unheard_s: float = 0.0
+    """For how long before that the service may have heard nothing any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessorReady(Event):
+    """A second session is there and waits for `Succeed`; the present one ends in `within_s` at the latest."""
+
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessorFailed(Event):
+    """There is no second session; it is tried again by itself where the present one nears its end."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +307,8 @@ class ResponseDone(Event):
     reason: str = ""
     error_code: str = ""
     error_message: str = ""
+    retry_after_s: float = 0.0
+    """Where the service says when the same may be asked again."""
     usage: Usage | None = None
     calls: tuple[FunctionCalled, ...] = ()
 
@@ -304,6 +322,13 @@ class ServerError(Event):
     type: str = ""
     param: str = ""
     event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimited(Event):
+    """`rate_limits.updated`: nothing is left of one of the limits for so long."""
+
+    reset_s: float
 
 
 # What the functions say.

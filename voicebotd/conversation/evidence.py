@@ -14,6 +14,10 @@ LEAD_S = 0.5
 """A service tells the start of a speech late: its detector and the network take their time. So a voice that was there
 already belongs to the speech, but no more of it than this."""
 
+TOLD_LATE_S = 1.5
+"""How much later than a voice the service says that it heard one: its detector, an uneven network, and 0.5 s of padding
+before the voice. What is to be heard again begins so much earlier."""
+
 
 class Evidence:
     """The stretches of voice, newest last."""
@@ -41,6 +45,13 @@ class Evidence:
     @property
     def sounding(self) -> bool:
         return self._since_s is not None
+
+    def first_since(self, horizon_s: float, *, after_s: float) -> float | None:
+        """When the first voice began that sounded later than `horizon_s` and began after `after_s`, if there is one."""
+        began = [start_s for start_s, end_s in self._stretches if end_s > horizon_s and start_s > after_s]
+        if self._since_s is not None and self._since_s > after_s:
+            began.append(self._since_s)
+        return min(began, default=None)
 
     def proof_due_s(self, began_s: float, min_speech_s: float) -> float | None:
         """When it will be proven that the speech which began at `began_s` lasts `min_speech_s`, if the voice goes on.

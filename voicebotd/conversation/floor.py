@@ -9,11 +9,14 @@ A turn is recorded when it is known to be one. Over a reply that is decided late
 
 from __future__ import annotations
 
+from math import inf
+
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
+from voicebotd.conversation.context import Spoken
 from voicebotd.conversation.deafness import Deafness, Speech
 from voicebotd.conversation.dialogue import Dialogue
-from voicebotd.conversation.evidence import Evidence
+from voicebotd.conversation.evidence import TOLD_LATE_S, Evidence
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.overlap import Overlap
 from voicebotd.conversation.responses import Request
@@ -28,6 +31,7 @@ RESUME = "overlap.resume"
 SPEECH = "speech"
 TIMERS = frozenset({CONFIRM, DEAF, EVIDENCE, LATEST, RESUME, SPEECH})
 
+LONGEST_UNJUDGED_S = 60.0
 SOON_S = 0.001
 """A timer may fire this much early."""
 
@@ -49,6 +53,8 @@ class Floor:
         self.deafness = Deafness()
         self.uncommitted = ""
         """A recorded speech of which the service has yet to make an item, under the announced name or another."""
+        self.judged_until_s = -inf
+        """Of everything that was heard until then it is decided what it was."""
 
     @property
     def visitors(self) -> bool:
@@ -59,6 +65,10 @@ class Floor:
     def judged(self) -> Speech | None:
         """The speech of which it is not decided whether it is a turn."""
         return self.speech if self._overlap.judging else None
+
+    def unjudged_ms(self, now_s: float) -> int:
+        """How long it is since the visitor's last turn or noise was over: what came before that is dealt with."""
+        return round(min(now_s - self.judged_until_s, LONGEST_UNJUDGED_S) * 1000)
 
     # What is decided.
 
@@ -92,13 +102,14 @@ class Floor:
         self.speech = None
         return [*self._dialogue.settle_outputs(), *self._dialogue.end_of_speech(service_answers=False)]
 
-    def end_of_turn(self, *, service_answers: bool) -> list[fx.Effect]:
+    def end_of_turn(self, spoken: Spoken, *, service_answers: bool) -> list[fx.Effect]:
         """The turn is over and is answered, by the service or by us, unless answers are left to who asks for them.
 
         The service refuses its own answer while another response is being made; ours waits.
         """
         self.speech = None
         dialogue = self._dialogue
+        dialogue.wants_answer(spoken)
         service_answers = service_answers and not dialogue.responses.generating
         dialogue.owes_outputs = False
         answer: list[fx.Effect] = []
@@ -123,7 +134,8 @@ class Floor:
         length = self._dialogue.turns.visitor_spoke(speech.item_id, round(self._longest_speech_s * 1000))
         hands_off = self._standing.hands_off(self._ids.event(), on=True)
         commit = fx.CommitInput(event_id=self._ids.event())
-        return [*effects, told, *length, *hands_off, commit, *self.end_of_turn(service_answers=False)]
+        spoken = Spoken(began_s=speech.began_s - TOLD_LATE_S, start_ms=speech.start_ms if speech.item_id else None)
+        return [*effects, told, *length, *hands_off, commit, *self.end_of_turn(spoken, service_answers=False)]
 
     def quiet(self, now_s: float) -> None:
         """By the detection in force it is quiet. `semantic_vad` does not say for how long."""
@@ -197,7 +209,7 @@ class Floor:
         return self.noise() if self._overlap.judging else self._silent()
 
     def lost(self) -> list[fx.Effect]:
-        """The visitor's words are gone, with the session or under the talk key. What plays goes on at once."""
+        """No end of this speech comes, with the session gone or the talk key down. What plays goes on at once."""
         self.speech, self.local, self.uncommitted = None, False, ""
         return [*self._release(), *self.hear_again()]
 

@@ -1,18 +1,20 @@
 """How the box listens: when the microphone is open to the service, what the local detector tells, sleep and waking.
 
-Decides who hears what. A turn's beginning and end are `floor.py`'s; links are opened and closed by `core.py`.
+Decides who hears what, and what a new session hears of the time before it. A turn's beginning and end are `floor.py`'s;
+links are opened and closed by `core.py`.
 """
 
 from __future__ import annotations
 
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
-from voicebotd.conversation.doze import Doze
+from voicebotd.conversation.absence import Absence
 from voicebotd.conversation.ears import Ears
 from voicebotd.conversation.floor import Floor
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.standing import Standing
 from voicebotd.conversation.states import NEEDS_SESSION, State
+from voicebotd.conversation.unheard import Unheard
 from voicebotd.conversation.visitor import Visitor
 
 DETECTION_MS = 200
@@ -26,69 +28,86 @@ class Listening:
     def __init__(self, policy: Policy, standing: Standing) -> None:
         self._policy = policy
         self._standing = standing
-        self._doze = Doze()
+        self._absence = Absence()
         self._ears = Ears(held=policy.hold_input != "never")
 
     @property
     def dozing(self) -> bool:
-        return self._doze.on
+        return self._absence.dozing
 
-    def end(self) -> None:
-        """There is no conversation any more."""
-        self._doze = Doze()
+    def words_follow(self, now_s: float) -> bool:
+        """Whether a session that is there now is going to hear something that the visitor said before it."""
+        if not self._absence.is_recent(now_s):
+            self._absence.over()
+        return self._absence.since is not None
+
+    def begin(self) -> None:
+        """A conversation begins, or there is none any more."""
+        self._absence = Absence()
 
     def fall_asleep(self) -> None:
         """Nobody spoke for long: the session is closed, and the box listens by itself."""
-        self._doze.fall_asleep()
+        self._absence.fall_asleep()
+
+    def lost(self, unheard: Unheard, now_s: float) -> None:
+        """There is no session any more; this is what the next one must hear."""
+        if unheard.since is not None:
+            self._absence.unheard(unheard.since, now_s)
+        if unheard.turn_is_open:
+            self._absence.turn_began()
+        self._absence.turn_ms += unheard.turn_ms
 
     def stir(self, event: ev.Event, now_s: float) -> bool:
-        """Take note of what happens while the box dozes or wakes; say whether it wakes now."""
-        if not (self._doze.on or self._doze.waking):
-            return False
+        """Take note of what happens while there is no session; say whether a box that dozed wakes now."""
         match event:
-            case ev.LocalTurnStarted():
-                self._doze.turn_began()
             case ev.LocalTurnStopped(speech_ms=speech_ms):
-                self._doze.turn_ended(speech_ms)
+                self._absence.turn_ended(speech_ms)
                 return False
-            case ev.VoiceStarted():
-                pass
+            case ev.VoiceStarted() | ev.LocalTurnStarted():
+                if isinstance(event, ev.LocalTurnStarted):
+                    self._absence.turn_began()
+                self._absence.unheard(fx.Since(at_s=now_s - self._margin_ms / 1000), now_s)
             case _ if type(event) not in NEEDS_SESSION:
                 return False
-        if not self._doze.on:
-            return False
-        self._doze.wake(now_s)
-        return True
+        woken = self._absence.dozing
+        self._absence.wake()
+        return woken
 
     def tell_what_was_heard(self, visitor: Visitor, now_s: float) -> list[fx.Effect]:
-        """A session is there. Where the box detects turns by itself, it is told of those that came while it was opened.
+        """A session is there. Where the box detects turns by itself, it is told of those that came before it was.
 
         Where the service detects them, it finds them in what was kept, which it is sent when the microphone opens.
         """
-        if not self._standing.is_local or not (self._doze.turn_is_open or self._doze.turn_ms):
+        self._ears.new_session()
+        if not self._standing.is_local or not (self._absence.turn_is_open or self._absence.turn_ms):
             return []
         began = visitor.handle(ev.LocalTurnStarted(), now_s)
-        if self._doze.turn_is_open:
+        if self._absence.turn_is_open:
             return began
-        opened = fx.OpenMicrophone(open=True, preroll_ms=self._doze.kept_ms(now_s, self._margin_ms))
-        ended = visitor.handle(ev.LocalTurnStopped(speech_ms=self._doze.turn_ms), now_s)
+        opened = self._ears.open(self._margin_ms, self._absence.since)
+        ended = visitor.handle(ev.LocalTurnStopped(speech_ms=self._absence.turn_ms), now_s)
         return [opened, *began, *ended, fx.OpenMicrophone(open=False)]
+
+    def open_once(self) -> list[fx.Effect]:
+        """Have a new session hear what was kept, and nothing of what follows."""
+        return [self._ears.open(0, self._absence.since)]
 
     def keep(self, state: State, floor: Floor, *, ready: bool, talking: bool, now_s: float) -> list[fx.Effect]:
         """Follow the state. `talking`: the talk key is held."""
         microphone = ready and (talking or floor.local or not self._hears_turns_only)
-        preroll_ms = self._margin_ms if floor.local else 0
-        if ready and self._doze.waking:
-            preroll_ms = self._doze.kept_ms(now_s, self._margin_ms)
-        detect = self._detect(ready=ready, talking=talking)
+        detect = self._detect(state, ready=ready, talking=talking)
         if not detect.voice:
             floor.evidence.silence()
         unheard = self._policy.hold_input != "never" and state in (State.OFF, State.CONNECTING)
         answering = state in (State.THINKING, State.SPEAKING)
         hold = unheard or (self._policy.hold_input == "while_answering" and answering)
+        since = self._absence.since
         if ready:
-            self._doze.ready()
-        return self._ears.keep(microphone=microphone, preroll_ms=preroll_ms, detect=detect, hold=hold)
+            self._absence.over()
+        preroll_ms = (
+            0 if talking else self._margin_ms if floor.local else min(self._margin_ms, floor.unjudged_ms(now_s))
+        )
+        return self._ears.keep(microphone=microphone, preroll_ms=preroll_ms, since=since, detect=detect, hold=hold)
 
     @property
     def _hears_turns_only(self) -> bool:
@@ -101,11 +120,14 @@ class Listening:
     def _margin_ms(self) -> int:
         return self._standing.turn_detection.prefix_padding_ms + DETECTION_MS
 
-    def _detect(self, *, ready: bool, talking: bool) -> fx.Detect:
-        """What the local detector is to tell. With push to talk no voice wakes the box: that takes the key."""
-        asleep = self._doze.on or self._doze.waking
-        detection = self._standing.turn_detection
-        voice = (asleep and detection.type != "none") or (ready and self._standing.barge_in.mode == "confirm")
-        local = not talking and (self._standing.is_local or (asleep and detection.type == "local"))
+    def _detect(self, state: State, *, ready: bool, talking: bool) -> fx.Detect:
+        """What the local detector is to tell. With push to talk no voice matters: that takes the key.
+
+        Voices are told also where nothing depends on them yet: a link that dies silently is noticed seconds later, and
+        what the visitor said meanwhile is known by nothing else.
+        """
+        on, detection = state is not State.OFF, self._standing.turn_detection
+        voice = on and (detection.type != "none" or (ready and self._standing.barge_in.mode == "confirm"))
+        local = not talking and (self._standing.is_local or (on and not ready and detection.type == "local"))
         rule = fx.TurnRule(threshold=detection.threshold, silence_duration_ms=detection.silence_duration_ms)
         return fx.Detect(voice=voice, turns=rule if local else None)

@@ -37,6 +37,9 @@ class Link(Protocol):
 
     async def connect(self) -> None: ...
     async def disconnect(self) -> None: ...
+    def drop(self, reason: str) -> None: ...
+    def open_successor(self) -> None: ...
+    def succeed(self) -> None: ...
     def send(self, effect: fx.ToService | fx.UpdateSession) -> None: ...
     def send_audio(self, pcm: bytes) -> None: ...
 
@@ -65,8 +68,8 @@ Recorded = Callable[[AnyRecord], None]
 class ConversationManager:
     """Runs one `Conversation` against a link, an audio manager and the functions.
 
-    `publish(topic, data)` and `record(record)` must not block. Run `run()` as a task; the rest is for the event loop's
-    thread only.
+    `publish(topic, data)` and `record(record)` must not block; `cue` gives the sound (24 kHz s16le mono) of a cue.
+    Run `run()` as a task; the rest is for the event loop's thread only.
     """
 
     INBOX_LIMIT = 10_000
@@ -74,7 +77,15 @@ class ConversationManager:
     events are dropped and counted, and commands are refused."""
 
     def __init__(
-        self, core: Conversation, *, link: Link, audio: Audio, tools: Tools, publish: Published, record: Recorded
+        self,
+        core: Conversation,
+        *,
+        link: Link,
+        audio: Audio,
+        tools: Tools,
+        publish: Published,
+        record: Recorded,
+        cue: Callable[[fx.Cue], bytes] = lambda _: b"",
     ) -> None:
         self._core = core
         self._link = link
@@ -82,6 +93,7 @@ class ConversationManager:
         self._tools = tools
         self._publish = publish
         self._record = record
+        self._cue = cue
         self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue(self.INBOX_LIMIT)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -107,12 +119,12 @@ class ConversationManager:
 
     def hear(self, pcm: bytes) -> None:
         """The microphone delivered this (24 kHz, s16le, mono)."""
+        if self._core.state is State.OFF:
+            self._preroll.forget()
+            return
         if self._microphone_open:
             self._link.send_audio(pcm)
-        elif self._core.state is State.OFF:
-            self._preroll.forget()
-        else:
-            self._preroll.keep(pcm)
+        self._preroll.keep(pcm, time.monotonic(), sent=self._microphone_open)
 
     async def command(self, make: Callable[[int], cmd.Command]) -> dict[str, Any]:
         """Hand a command to the core and await its answer; `make` gets the request id.
@@ -189,6 +201,15 @@ class ConversationManager:
                 self._tools.start(effect)
             case fx.CancelTool():
                 self._tools.cancel(effect.call_id)
+            case fx.DropLink():
+                self._link.drop(effect.reason)
+            case fx.OpenSuccessor():
+                self._link.open_successor()
+            case fx.Succeed():
+                self._microphone_open = False  # until the core has told the new session what goes before
+                self._link.succeed()
+            case fx.PlayCue():
+                self._audio.play(f"cue:{effect.cue}", 0, self._cue(effect.cue))
             case fx.OpenLink() | fx.CloseLink():
                 self._link_wanted = isinstance(effect, fx.OpenLink)
                 self._close_first = self._close_first or not self._link_wanted
@@ -213,7 +234,8 @@ class ConversationManager:
     def _open_microphone(self, effect: fx.OpenMicrophone) -> None:
         """What was heard while it was closed, and is wanted, goes before what is heard from now on."""
         self._microphone_open = effect.open
-        kept = self._preroll.take(effect.preroll_ms)
+        ring = self._preroll
+        kept = ring.take_again(effect.preroll_ms, effect.since) if effect.again else ring.take(effect.preroll_ms)
         for start in range(0, len(kept), PREROLL_BYTES):
             self._link.send(fx.AppendAudio(event_id="", pcm=kept[start : start + PREROLL_BYTES]))
 

@@ -10,12 +10,18 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation.states import Refused
 
 ANSWER_IS_MISSING = "the service did not answer in time"
+ANSWER_STOPPED = "the service stopped in the middle of an answer"
 
 
 def refused(command: cmd.Command, why: Refused) -> fx.Effect:
     return fx.Refuse(
         request_id=command.request_id, kind=why.kind, message=why.message, hint=why.hint, retryable=why.retryable
     )
+
+
+def state(now: str, before: str, conversation_id: str | None, *, notice: str) -> fx.Effect:
+    data = {"state": now, "before": before, "conversation_id": conversation_id}
+    return fx.Publish(topic="state", data={**data, "notice": notice} if notice else data)
 
 
 def link_ready(event: ev.LinkReady) -> fx.Effect:

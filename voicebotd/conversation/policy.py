@@ -51,5 +51,13 @@ class Policy:
     """When a cap is reached: after so long the conversation ends even if something is still being said."""
     fill_after_s: float = 2.0
     """After so long a silence while a function runs the visitor is told that it takes a while."""
+    context_turns: int = 20
+    """How many turns a new session is told of what was said before it."""
+    limit_s: float = 5.0
+    """How long to wait where the rate limit is reached and the service does not say until when."""
+    longest_limit_s: float = 60.0
+    """A rate limit that asks for more is asked again all the same."""
+    file_failures: int = 5
+    """A file waits for a lost session no longer than so many attempts: who processes it wants an answer."""
     quiet_after_input_s: float = 1.5
     """When a file has ended: silence beyond `silence_duration_ms` after which nobody will speak any more."""

@@ -31,9 +31,10 @@ ACTIVE_ALREADY = "conversation_already_has_active_response"
 NOTHING_TO_CANCEL = "response_cancel_not_active"
 
 
-Matter = Literal["cut", "noise"]
-"""What may be out of order in the service's conversation: a reply that was cut is known in full until it is truncated,
-and a noise is an item until it is deleted. A response that is created meanwhile is made of both."""
+Matter = Literal["cut", "noise", "limit"]
+"""What may be out of order: in the service's conversation a reply that was cut is known in full until it is truncated,
+and a noise is an item until it is deleted (a response that is created meanwhile is made of both); and the service's
+rate limit may be reached."""
 
 Purpose = Literal["answer", "outputs", "filler"]
 """What a response is for: to answer, to go on with the outputs of functions, to say that one takes a while."""
@@ -41,7 +42,7 @@ Purpose = Literal["answer", "outputs", "filler"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A response that somebody wants. `reply_to` is the command to answer, if any."""
+    """A response that somebody wants. `reply_to` is the command to answer, if any; `tried`: it failed once."""
 
     event_id: str
     purpose: Purpose = "answer"
@@ -50,6 +51,7 @@ class Request:
     reply_to: int | None = None
     wait: bool = False
     attempts: int = 0
+    tried: bool = False
     last_tokens: int | None = None
     """The last response of the conversation: so many tokens at most, and no function is called. None: any other."""
 
@@ -83,6 +85,8 @@ class Responses:
         self._cancelling: str | None = None
         self._answering: Request | None = None
         """Whoever waits for the end of the active response."""
+        self._made_of: Request | None = None
+        """What the active response was asked for with; None: the service made it by itself."""
         self._discarded: deque[str] = deque(maxlen=self.MAX_REMEMBERED)
         self._held = False
         self._closed_by: Closed | None = None
@@ -119,11 +123,6 @@ class Responses:
         return any(request.purpose == "outputs" for request in self._queue)
 
     @property
-    def outputs_wanted(self) -> bool:
-        """Whether one waits or is to come."""
-        return self.outputs_wait or (self._requested is not None and self._requested.purpose == "outputs")
-
-    @property
     def key_is_held(self) -> bool:
         """Whether the visitor speaks by the talk key."""
         return self._key_is_held
@@ -142,6 +141,11 @@ class Responses:
             message = f"{self.MAX_QUEUED} responses are waiting already"
             return _refuse(request, "rpc.overloaded", message, retryable=True)
         self._queue.append(request)
+        return self._advance()
+
+    def first(self, request: Request) -> list[Effect]:
+        """Create this before whatever waits."""
+        self._queue.appendleft(request)
         return self._advance()
 
     def answer(self, request: Request) -> list[Effect]:
@@ -200,7 +204,7 @@ class Responses:
         ours = request is not None and (tag == request.event_id or (tag is None and not self.due))
         self._cancelling = None
         effects = _refuse(self._answering, "link.unavailable", "the service began another response")
-        self.active, self._answering = event.response_id, None
+        self.active, self._answering, self._made_of = event.response_id, None, request if ours else None
         self.purpose = request.purpose if request is not None and ours else None
         if request is None or not ours:
             unwanted = self._due_is_unwanted or self._key_is_held
@@ -223,7 +227,7 @@ class Responses:
             self.due, self._otherwise = False, None
         elif event.response_id != self.active:
             return []
-        self.active = self._cancelling = None
+        self.active = self._cancelling = self._made_of = None
         request, self._answering = self._answering, None
         effects: list[Effect] = []
         if request is not None and request.reply_to is not None:
@@ -261,19 +265,65 @@ class Responses:
         self._cancelling = event_id
         return [CancelResponse(event_id=event_id, response_id=self.active)]
 
-    def give_up(self) -> list[Effect]:
-        """`response.created` did not come in time: go on without."""
-        self.due = self._due_is_unwanted = self._requested_is_unwanted = False
+    def overdue(self, event_id: str) -> list[Effect] | None:
+        """`response.created` did not come in time: ask once more. None: that was done already."""
         request, self._requested = self._requested, None
-        otherwise, self._otherwise = self._otherwise, None
-        if otherwise is not None:
-            self._queue.append(otherwise)
-        return _refuse(request, "link.unavailable", "the service did not answer in time") + self._advance()
+        if request is None:
+            wanted = self.due and not self._due_is_unwanted
+            request = self._otherwise or (Request(event_id=event_id) if wanted else None)
+        elif self._requested_is_unwanted:
+            request = None
+        self.due = self._due_is_unwanted = self._requested_is_unwanted = False
+        self._otherwise = None
+        if request is None:
+            return self._advance()
+        if request.tried:
+            self._requested = request  # so that whoever takes over knows what is owed
+            return None
+        self._queue.appendleft(replace(request, event_id=event_id, tried=True))
+        return self._advance()
+
+    def owed(self, *, begun: bool) -> Request | None:
+        """Return the answer that is owed if the session ends now, with nobody to reply to. `begun`: something of the
+        active response was received, so that it is not owed as a whole."""
+        due = Request(event_id="") if self.due and not self._due_is_unwanted else None
+        whole = self.generating and not begun and (self._answering is None)
+        candidates = [
+            (self._made_of or Request(event_id="")) if whole else None,
+            None if self._requested_is_unwanted else self._requested,
+            self._otherwise or due,
+            *self._queue,
+        ]
+        wanted = [one for one in candidates if one is not None and one.purpose != "filler"]
+        owed = next((one for one in wanted if one.reply_to is None or one is candidates[0]), None)
+        return None if owed is None else replace(owed, reply_to=None, wait=False, attempts=0, tried=False)
+
+    def again(self, event_id: str, *, instructions: str | None = None) -> Request:
+        """The request for a second try of the active response, by other instructions if given."""
+        made_of = self._made_of or Request(event_id=event_id)
+        return replace(
+            made_of,
+            event_id=event_id,
+            instructions=made_of.instructions if instructions is None else instructions,
+            reply_to=None,
+            wait=False,
+            attempts=0,
+            tried=True,
+        )
+
+    @property
+    def is_second_try(self) -> bool:
+        return self._made_of is not None and self._made_of.tried
+
+    @property
+    def is_awaited_by_somebody(self) -> bool:
+        """Whether a command waits for the end of the active response, and is told how it ended."""
+        return self._answering is not None
 
     def give_up_active(self) -> list[Effect]:
         """The end of the active response did not come in time, or was lost: go on without."""
         request, self._answering = self._answering, None
-        self.active = self._cancelling = None
+        self.active = self._cancelling = self._made_of = None
         return _refuse(request, "link.unavailable", "the end of the response was lost") + self._advance()
 
     def forget(self, kind: str, message: str) -> list[Effect]:
@@ -282,7 +332,7 @@ class Responses:
         if self.active is not None:
             self._discarded.append(self.active)
         self._queue.clear()
-        self._answering = self._requested = self.active = self._cancelling = self._otherwise = None
+        self._answering = self._requested = self.active = self._cancelling = self._otherwise = self._made_of = None
         self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
         self._awaits.clear()
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]

@@ -80,6 +80,11 @@ class Standing:
         return self.wanted.turn_detection.type == "local" and self.confirmed is not None and self._detected is None
 
     @property
+    def detects_turns(self) -> bool:
+        """Whether anybody does: the service or the box."""
+        return self._detected is not None or self.is_local
+
+    @property
     def detection(self) -> TurnDetection:
         """The detection by which turns begin and end now: as the service confirmed it, else as it is wanted."""
         return self._detected or self.turn_detection
@@ -121,7 +126,10 @@ class Standing:
 
     def for_response(self, extra: str | None) -> str | None:
         """The service lets a response's instructions replace the session's, so add ours in front."""
-        return None if extra is None else f"{self.instructions}\n\n{extra}"
+        return None if extra is None else self.with_instructions(extra)
+
+    def with_instructions(self, extra: str) -> str:
+        return f"{self.instructions}\n\n{extra}"
 
     def session_turn_detection(self, *, talking: bool = False) -> TurnDetection:
         """What the service is to do: nothing during push to talk, and nothing where the box detects turns by itself.

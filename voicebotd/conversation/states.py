@@ -80,7 +80,10 @@ FROM_SESSION: tuple[type[ev.Event], ...] = (
     ev.AssistantTextDone,
     ev.FunctionCalled,
     ev.ResponseDone,
+    ev.RateLimited,
     ev.ServerError,
+    ev.SuccessorReady,
+    ev.SuccessorFailed,
 )
 FROM_AUDIO: tuple[type[ev.Event], ...] = (
     ev.VoiceStarted,
@@ -109,6 +112,7 @@ NEEDS_SESSION: tuple[type[ev.Event], ...] = (
     cmd.RequestResponse,
     cmd.TalkBegin,
     cmd.TalkEnd,
+    cmd.RollSession,
 )
 NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (*NEEDS_SESSION, cmd.InterruptResponse, cmd.StopConversation)
 
@@ -154,6 +158,7 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         ev.TimerFired: Handled(LIVE | {OFF, DOZING}),
         cmd.StartConversation: ALREADY_RUNNING,
         cmd.StopConversation: _to(OFF),
+        cmd.RollSession: anywhere,
         cmd.SendMessage: anywhere,
         cmd.RequestResponse: anywhere,
         cmd.InterruptResponse: anywhere,
@@ -185,6 +190,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         ev.LinkReady: Handled(LIVE),
         ev.LinkLost: _to(CONNECTING, OFF),
         cmd.StartConversation: ALREADY_RUNNING,
+        cmd.TalkEnd: _to(CONNECTING),
         cmd.InterruptResponse: _to(CONNECTING),
         cmd.StopConversation: _to(OFF),
     },

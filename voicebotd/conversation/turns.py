@@ -6,6 +6,8 @@ an interrupted item is cut by the heard share of its audio, because the service 
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +34,10 @@ class Turns:
         self._open: dict[str, TurnRecord] = {}
         self._text: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._typed: set[str] = set()
+        self._unrecorded: set[str] = set()
+        self._again: deque[str] = deque()
+        """What was said to a session that is gone and is being told to the next one, which will name it anew."""
         self.count = 0
 
     def name(self, item_id: str) -> str:
@@ -52,9 +58,12 @@ class Turns:
 
     def said(self, item_id: str, role: Role, text: str) -> list[Effect]:
         """A message that was typed, by a person or a program: it is complete at once."""
+        self._typed.add(item_id)
         return self._begin(item_id, role) + self._finish(item_id, text)
 
     def visitor_began(self, item_id: str) -> list[Effect]:
+        if self._again and self.name(item_id) not in self._open:
+            self._names[item_id] = self._again.popleft()
         return self._begin(self.name(item_id), "user")
 
     def visitor_spoke(self, item_id: str, audio_ms: int) -> list[Effect]:
@@ -73,12 +82,20 @@ class Turns:
     def visitor_unintelligible(self, item_id: str) -> list[Effect]:
         return self._change(self.name(item_id), status="failed")
 
-    def assistant_began(self, item_id: str, response_id: str) -> list[Effect]:
-        return self._begin(item_id, "assistant", response_id=response_id)
+    def assistant_began(self, item_id: str, response_id: str) -> None:
+        """Recorded when it sounds or is over: a session that is lost before that leaves no empty answer behind."""
+        self._unrecorded.add(item_id)
+        self._begin(item_id, "assistant", response_id=response_id)
 
     def assistant_wrote(self, item_id: str, delta: str) -> None:
         if item_id in self._open:
             self._text[item_id] = self._text.get(item_id, "") + delta
+
+    def assistant_sounds(self, item_id: str) -> list[Effect]:
+        if item_id not in self._unrecorded:
+            return []
+        self._unrecorded.discard(item_id)
+        return [Record(record=self._open[item_id])] if item_id in self._open else []
 
     def assistant_finished_writing(self, item_id: str, text: str) -> list[Effect]:
         """The service's final text, which replaces the deltas."""
@@ -130,6 +147,42 @@ class Turns:
             effects += self._finish(item_id, self.text_of(item_id), status="completed" if completed else "interrupted")
         return effects
 
+    # When the session goes.
+
+    def so_far(self) -> list[TurnRecord]:
+        """The turns, oldest first, with what was written until now."""
+        return [
+            replace(record, generated_text=record.generated_text or self.text_of(record.item_id))
+            for record in self._open.values()
+        ]
+
+    def spoken_after(self, number: int) -> list[str]:
+        """What the visitor said aloud after the turn of that number."""
+        return [
+            record.item_id
+            for record in self._open.values()
+            if record.role == "user" and record.number > number and record.item_id not in self._typed
+        ]
+
+    def forget_unrecorded(self) -> None:
+        """What began and never sounded was lost with its session."""
+        for item_id in self._unrecorded:
+            self._text.pop(item_id, None)
+            if (record := self._open.pop(item_id, None)) is not None:
+                self.count -= record.number == self.count  # the number of the newest is free again
+        self._unrecorded.clear()
+
+    def told_again(self, item_ids: Iterable[str]) -> None:
+        """A new session hears these again: what it makes of them is the same turns."""
+        self._again = deque(item_ids)
+        for item_id in self._again:
+            self._open[item_id] = replace(self._open[item_id], generated_text="", heard_text="", status="in_progress")
+
+    def told(self) -> list[Effect]:
+        """It has answered: what it made no turn of was part of another."""
+        missing, self._again = self._again, deque()
+        return [effect for item_id in missing for effect in self._change(item_id, status="failed")]
+
     def text_of(self, item_id: str) -> str:
         return self._text.get(item_id, "")
 
@@ -148,12 +201,15 @@ class Turns:
             oldest = next(iter(self._open))
             del self._open[oldest]
             self._text.pop(oldest, None)
+            self._typed.discard(oldest)
+            self._unrecorded.discard(oldest)
         return [Record(record=record)]
 
     def _change(self, item_id: str, **known: Any) -> list[Effect]:
         record = self._open.get(item_id)
         if record is None:
             return []
+        self._unrecorded.discard(item_id)
         changed = self._open[item_id] = replace(record, **known)
         if changed == record:
             return []

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.context import Spoken
 from voicebotd.conversation.deafness import Speech
 from voicebotd.conversation.dialogue import Dialogue
-from voicebotd.conversation.evidence import HANGOVER_S
+from voicebotd.conversation.evidence import HANGOVER_S, TOLD_LATE_S
 from voicebotd.conversation.floor import Floor
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.noises import Noises
@@ -34,7 +35,7 @@ class Visitor:
         self._dialogue = dialogue
         self._floor = floor
         self._noises = Noises()
-        self._heard_until_ms = 0
+        self._heard_until_ms = -1
         self._judged_exists = False
         self._local_ms = 0
         """The length of the turn that was committed last, until its item is known."""
@@ -60,6 +61,7 @@ class Visitor:
             return []
         told = self._told("speech_stopped", event.item_id)
         self._heard_until_ms = event.audio_end_ms
+        self._floor.judged_until_s = now_s
         deafness = self._floor.deafness
         judged, speech = self._floor.judged, deafness.tail or self._floor.speech
         if deafness.on:
@@ -72,7 +74,9 @@ class Visitor:
         began_ms = event.audio_end_ms if speech is None else speech.start_ms
         over = self._floor.take()
         length = self._dialogue.turns.visitor_spoke(event.item_id, max(0, event.audio_end_ms - began_ms))
-        answer = self._floor.end_of_turn(service_answers=self._standing.service_answers)
+        began_s = now_s if speech is None else speech.began_s
+        spoken = Spoken(began_s=began_s - TOLD_LATE_S, start_ms=began_ms, end_ms=event.audio_end_ms)
+        answer = self._floor.end_of_turn(spoken, service_answers=self._standing.service_answers)
         return [told, *over, *length, *answer]
 
     def _length_ms(self, speech: Speech, event: ev.SpeechStopped, now_s: float) -> int:
@@ -108,6 +112,8 @@ class Visitor:
             self._floor.quiet(now_s)  # what was cut off for its length, if anything was
             return []
         self._floor.local = False
+        self._floor.judged_until_s = now_s
+        speech = self._floor.speech
         told = _turn("speech_stopped", None)
         clear = fx.ClearInput(event_id=self._ids.event())
         if self._floor.judged is not None and not barge_in.is_turn(event.speech_ms, self._standing.barge_in):
@@ -117,7 +123,9 @@ class Visitor:
             return [told, *over, clear, *self._floor.detection_anew()]
         self._local_ms = event.speech_ms
         commit = fx.CommitInput(event_id=self._ids.event())
-        return [told, *over, commit, *self._floor.end_of_turn(service_answers=False)]
+        began_s = now_s - event.speech_ms / 1000 if speech is None else speech.began_s
+        spoken = Spoken(began_s=began_s - TOLD_LATE_S, speech_ms=event.speech_ms)
+        return [told, *over, commit, *self._floor.end_of_turn(spoken, service_answers=False)]
 
     # The local detector's evidence.
 
@@ -199,7 +207,7 @@ class Visitor:
     def lost(self) -> None:
         """The session is gone, and with it its items and its clock."""
         self._noises = Noises()
-        self._heard_until_ms = self._local_ms = 0
+        self._heard_until_ms, self._local_ms = -1, 0
 
     def handle(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
         """Take an event that is about nothing but what the visitor does (`HANDLES`)."""

@@ -57,6 +57,8 @@ class Failure:
     """The service's own code: from its `error` event, its HTTP body or its close reason."""
     error_type: str = ""
     error_message: str = ""
+    unheard_s: float = 0.0
+    """For how long before the service may have heard nothing any more."""
     session_age_s: float = 0.0
     """How long the session had been ready; 0 if it never was."""
 
@@ -70,6 +72,8 @@ class Retry:
     code: str
     message: str
     hint: str
+    unheard_s: float = 0.0
+    """As the failure says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ class Pace:
     fatal_most_s: float = 600.0
     most_retry_after_s: float = 3600.0
     """A service that asks for more is asked again all the same: it may have been a mistake."""
-    expiry_age_s: float = 60.0
+    expiry_age_s: float = 15.0
     """A session younger than that did not come to its natural end: reconnecting at once could become a storm."""
 
 
@@ -167,7 +171,7 @@ class Backoff:
             delay_s = 0.0
         else:
             delay_s = max(self._delay_s(chance), min(failure.retry_after_s, self._pace.most_retry_after_s))
-        return Retry(delay_s=delay_s, fatal=fatal, code=code, message=message, hint=hint)
+        return Retry(delay_s=delay_s, fatal=fatal, code=code, message=message, hint=hint, unheard_s=failure.unheard_s)
 
     def _delay_s(self, chance: float) -> float:
         limit_s = _doubled(self._pace.first_s, self._failures, self._pace.most_s)

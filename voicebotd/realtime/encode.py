@@ -69,6 +69,9 @@ _AUDIO_FIELDS = {
 
 def _body(effect: ToService) -> JsonObject:  # noqa: PLR0911 (one return for each effect)
     match effect:
+        case CreateMessage(previous_item_id=str(previous_item_id)):
+            item = _item(effect)
+            return {"type": "conversation.item.create", "previous_item_id": previous_item_id, "item": item}
         case CreateMessage() | CreateFunctionCall() | CreateFunctionOutput():
             return {"type": "conversation.item.create", "item": _item(effect)}
         case CreateResponse():

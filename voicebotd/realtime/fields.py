@@ -7,7 +7,7 @@ is fit for a log line. Knows no event and no session. Pure.
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, TypeGuard
 
 EXACT_INT = 2**53
 """Beyond this a JSON number is not exact (RFC 8259 §6); no position and no count of ours comes near it."""
@@ -66,6 +66,11 @@ def as_amount(value: object) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= EXACT_INT:
         return float(value)
     return None
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether `value` is a number that no arithmetic of ours can break."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -EXACT_INT <= value <= EXACT_INT
 
 
 def nested(source: JsonObject, name: str) -> JsonObject:

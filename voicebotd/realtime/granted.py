@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isclose
-from typing import Any, TypeGuard
+from typing import Any
 
 from voicebotd.conversation.events import (
     Eagerness,
@@ -16,7 +16,7 @@ from voicebotd.conversation.events import (
     TurnDetection,
     TurnDetectionType,
 )
-from voicebotd.realtime.fields import EXACT_INT, JsonObject, as_whole, one_line, optional_nested, text
+from voicebotd.realtime.fields import JsonObject, as_whole, is_number, one_line, optional_nested, text
 from voicebotd.realtime.session import SessionConfig, reasons, wire, wire_transcription, wire_turn_detection
 
 _TYPES: dict[Any, TurnDetectionType] = {"server_vad": "server_vad", "semantic_vad": "semantic_vad"}
@@ -58,7 +58,7 @@ def _turn_detection(wanted: TurnDetection, heard: JsonObject) -> TurnDetection |
     threshold = told.get("threshold")
     return TurnDetection(
         type=_TYPES.get(_told_text(told, "type", ""), wanted.type),
-        threshold=float(threshold) if _is_number(threshold) else wanted.threshold,
+        threshold=float(threshold) if is_number(threshold) else wanted.threshold,
         prefix_padding_ms=_told_whole(told, "prefix_padding_ms", wanted.prefix_padding_ms),
         silence_duration_ms=_told_whole(told, "silence_duration_ms", wanted.silence_duration_ms),
         create_response=_told_bool(told, "create_response", wanted.create_response),
@@ -78,7 +78,7 @@ def _differences(path: str, wanted: object, told: object) -> Iterator[str]:
 
 
 def _same(wanted: object, told: object) -> bool:
-    if _is_number(wanted) and _is_number(told):
+    if is_number(wanted) and is_number(told):
         return isclose(wanted, told, abs_tol=_SAME_NUMBER)
     if isinstance(wanted, list) and isinstance(told, list):
         return _names(wanted) == _names(told)
@@ -92,10 +92,6 @@ def _names(entries: list[Any]) -> list[Any]:
 
 def _short(value: object) -> str:
     return "nothing" if value is None else one_line(repr(value), 60)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -EXACT_INT <= value <= EXACT_INT
 
 
 def _told_text(source: JsonObject, name: str, default: str) -> str:

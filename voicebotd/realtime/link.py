@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Literal, NoReturn
 
@@ -77,6 +78,13 @@ class Timing:
     close_timeout_s: float = 1.0
     patience_s: float = 3.0
     """For the confirmation of a server that perhaps gives none; then the session begins without."""
+    rollover_after_s: float = 3000.0
+    """A session is followed by another after so long, in a silence, unless it ends earlier by itself."""
+
+    @property
+    def noticed_s(self) -> float:
+        """How long a link may be dead before a ping tells."""
+        return self.ping_interval_s + self.ping_timeout_s
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +142,7 @@ class Link:
         self._filled = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._last_error: ServerError | None = None
+        self._heard_at_s = 0.0
 
     async def open(self, headers: dict[str, str], config: SessionConfig) -> tuple[JsonObject, JsonObject]:
         """Connect and have `config` confirmed; return the sessions of `session.created` and `session.updated`.
@@ -178,7 +187,10 @@ class Link:
             # is only right because the reader is not a task of the group but its body.
             raise asyncio.CancelledError
         assert failure is not None, "reader and writer end only by raising"
-        return failure
+        if failure.kind not in ("reset", "stalled"):
+            return failure
+        # The line broke, nobody knows when: after something came, and after the last ping was answered.
+        return replace(failure, unheard_s=min(self._timing.noticed_s, time.monotonic() - self._heard_at_s))
 
     async def close(self) -> None:
         """Close in good order if the other side lets us, and in any case be closed, soon after `close_timeout_s`."""
@@ -274,6 +286,7 @@ class Link:
         except ConnectionClosed as exc:
             raise LinkDown(from_close(exc, self._endpoint.address, self._last_error)) from exc
         self._counters.events_received += 1
+        self._heard_at_s = time.monotonic()
         message = parse(without(self._secret, frame) if isinstance(frame, str) else frame)
         if not isinstance(message, Nonsense):
             self._log.debug("received", message=Shown(message))

@@ -8,6 +8,7 @@ exception, because the link must outlive whatever the other side sends. The way 
 from __future__ import annotations
 
 import json
+import re
 from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from voicebotd.conversation.events import (
     ItemDeleted,
     ItemTruncated,
     OutputItemAdded,
+    RateLimited,
     ResponseCreated,
     ResponseDone,
     ResponseStatus,
@@ -44,6 +46,7 @@ from voicebotd.realtime.fields import (
     as_amount,
     as_whole,
     identifier,
+    is_number,
     nested,
     one_line,
     optional_nested,
@@ -121,6 +124,15 @@ def _error(message: JsonObject) -> Decoded:
 
 def _about_item(event: type[InputCommitted | InputTimedOut | ItemDeleted], message: JsonObject) -> Decoded:
     return event(item_id=identifier(message, "item_id"))
+
+
+def _rate_limits(message: JsonObject) -> Decoded:
+    """Only a limit of which nothing is left matters: until it is reset nothing may be asked."""
+    limits = message.get("rate_limits")
+    told = [limit for limit in limits if isinstance(limit, dict)] if isinstance(limits, list) else []
+    resets_s = [limit.get("reset_seconds") for limit in told if as_whole(limit.get("remaining")) == 0]
+    known_s = [float(reset_s) for reset_s in resets_s if is_number(reset_s) and reset_s > 0]
+    return RateLimited(reset_s=max(known_s)) if known_s else NotNeeded()
 
 
 # --- What the service hears ------------------------------------------------------------------------------------------
@@ -270,9 +282,19 @@ def _response_done(message: JsonObject) -> Decoded:
         reason=optional_text(details, "reason") if known else f"unknown status {told}".rstrip(),
         error_code=optional_text(error, "code") or optional_text(error, "type"),
         error_message=optional_text(error, "message"),
+        retry_after_s=_retry_after_s(optional_text(error, "message")),
         usage=_usage(response if optional_nested(response, "usage") else message),
         calls=tuple(_call(item, response_id) for item in items if _is_call(item)),
     )
+
+
+def _retry_after_s(message: str) -> float:
+    """The service tells it in the words for people only: "Please try again in 1.302s"."""
+    told = _TRY_AGAIN.search(message)
+    return 0.0 if told is None else float(told[1]) * (0.001 if told[2] == "ms" else 1.0)
+
+
+_TRY_AGAIN = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?) ?(ms|s)\b", re.IGNORECASE)
 
 
 def _usage(response: JsonObject) -> Usage | None:
@@ -345,6 +367,7 @@ _DECODERS: dict[str, Callable[[JsonObject], Decoded]] = {
     "response.output_text.delta": _text_delta,
     "response.output_text.done": partial(_text_done, "text"),
     "response.done": _response_done,
+    "rate_limits.updated": _rate_limits,
 }
 
 _NOT_NEEDED = frozenset(
@@ -354,7 +377,7 @@ _NOT_NEEDED = frozenset(
     input_audio_buffer.cleared input_audio_buffer.dtmf_event_received
     mcp_list_tools.completed mcp_list_tools.failed mcp_list_tools.in_progress
     output_audio_buffer.cleared output_audio_buffer.started output_audio_buffer.stopped
-    ping rate_limits.updated
+    ping
     response.content_part.added response.content_part.done
     response.function_call_arguments.delta response.function_call_arguments.done
     response.mcp_call.completed response.mcp_call.failed response.mcp_call.in_progress

@@ -1,8 +1,9 @@
 """The link to the Realtime service as the rest of the daemon sees it: wanted or not, and if wanted, kept up.
 
-Owns the life of links one after another: open, serve, and when lost, wait as `backoff.py` decides and open again. It
-performs and does not decide: who retries when, what an event means and what a session looks like is in the pure
-files beside it. Knows no audio device and no conversation.
+Owns the life of sessions one after another: open, serve, and when lost, wait as `backoff.py` decides and open again;
+before the end of one, a second is opened beside it and gone over to. It performs and does not decide: who retries when,
+when a session is to be followed, what an event means and what a session looks like is in the pure files beside it.
+Knows no audio device and no conversation.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn
+from dataclasses import replace
+from typing import Any, NoReturn
 
 from voicebotd.conversation.effects import (
     ToService,
@@ -28,52 +29,20 @@ from voicebotd.conversation.events import (
     SessionUpdated,
     SessionView,
 )
-from voicebotd.errors import VoicebotError
 from voicebotd.realtime.backoff import Backoff, Failure, Pace, Retry
 from voicebotd.realtime.endpoint import Endpoint
-from voicebotd.realtime.failures import from_key
-from voicebotd.realtime.fields import JsonObject, optional_text, without
-from voicebotd.realtime.link import Counters, Link, LinkDown, Timing
+from voicebotd.realtime.fields import JsonObject, without
+from voicebotd.realtime.link import Counters, LinkDown, Timing
+from voicebotd.realtime.link_status import LinkState, LinkStatus
+from voicebotd.realtime.opened import Decoded, Opened
+from voicebotd.realtime.opener import Opener
 from voicebotd.realtime.protocol import SessionTold
-from voicebotd.realtime.session import SessionConfig, WantedSession
-from voicebotd.realtime.transport import SessionLink
+from voicebotd.realtime.session import SessionConfig, WantedSession, keeping_live_changes
+from voicebotd.realtime.succession import Succession
 from voicebotd.realtime.wire import Wire
 from voicebotd.service import BaseService, Health
 
-LinkState = Literal["off", "connecting", "ready", "waiting", "refused"]
-"""`waiting`: lost, and tried again soon; `refused`: a person must act, and it is tried again slowly."""
-
 _LET_GO_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkStatus:
-    """The link at one moment. `last_error` stays after a recovery, the hint does not."""
-
-    state: LinkState
-    provider: str
-    server: str
-    """The family of servers, by its name in the table of dialects."""
-    shape: str
-    """ga or beta; "" until a server has shown it."""
-    lacks: frozenset[str]
-    missing: tuple[str, ...]
-    """What this server lacks, in words."""
-    model: str
-    session_id: str
-    session_age_s: float | None
-    last_error: str
-    last_error_code: str
-    hint: str
-    retry_in_s: float | None
-    reconnects: int
-    events_received: int
-    unknown_events: int
-    dropped_messages: int
-    unsent_messages: int
-    dropped_audio_ms: int
-    sent_audio_ms: int
-    backlog_ms: int
 
 
 class OpenAIService(BaseService):
@@ -98,22 +67,22 @@ class OpenAIService(BaseService):
         self._endpoint = endpoint
         self._session = WantedSession(session)
         self._next: tuple[Endpoint, SessionConfig] | None = None
-        self._key = key
         self._on_event = on_event
         self._rng = rng
         self._log = log
         self._timing = timing or Timing()
         self._backoff = Backoff(pace)
         self._counters = Counters()
-        self._nonsense: set[str] = set()
+        self._opener = Opener(key=key, timing=self._timing, counters=self._counters, log=log)
         self._state: LinkState = "off"
-        self._link: SessionLink | None = None  # only while it is ready
-        self._secret = ""
-        self._session_id = ""
-        self._ready_at = 0.0
+        self._present: Opened | None = None
+        self._succession = Succession(
+            self._open_another, backoff=Backoff(pace), rng=rng, on_event=on_event, shown=self._shown, log=log
+        )
+        self._dropped: asyncio.Future[Failure] | None = None
         self._retry_at = 0.0
         self._last: Retry | None = None
-        self._sessions = 0
+        self._sessions = self._rollovers = 0
         self._wanted, self._unwanted, self._let_go = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._let_go.set()
         self._wake = asyncio.Event()
@@ -127,7 +96,7 @@ class OpenAIService(BaseService):
             self._let_go.clear()
             try:
                 async with asyncio.TaskGroup() as group:
-                    holding = group.create_task(self._hold())
+                    holding = group.create_task(self._hold(group))
                     await self._unwanted.wait()
                     holding.cancel()
             finally:
@@ -153,6 +122,19 @@ class OpenAIService(BaseService):
         """Do not wait any longer for the next attempt: a person mended something."""
         self._wake.set()
 
+    def drop(self, reason: str) -> None:
+        """The present session is of no use any more: `LinkLost` follows, and another session."""
+        if self._dropped is not None and not self._dropped.done():
+            self._dropped.set_result(Failure(kind="stalled", address=self._endpoint.address, detail=reason))
+
+    def open_successor(self) -> None:
+        """Open a second session beside the present one now; `SuccessorReady` or `SuccessorFailed` follows."""
+        self._succession.ask()
+
+    def succeed(self) -> None:
+        """Go over to the second session: `LinkReady` follows."""
+        self._succession.go_over()
+
     def health_check(self) -> Health:
         status = self.status
         if status.state in {"ready", "off"}:
@@ -161,24 +143,25 @@ class OpenAIService(BaseService):
 
     @property
     def status(self) -> LinkStatus:
-        wire = self._link.wire if self._link else Wire(self._endpoint.dialect)
-        now_s, last, ready = time.monotonic(), self._last, self._state == "ready"
+        now_s, last, present = time.monotonic(), self._last, self._present
+        wire = present.link.wire if present else Wire(self._endpoint.dialect)
         waits = self._state in {"waiting", "refused"}
         return LinkStatus(
             state=self._state,
             provider=self._endpoint.dialect.provider,
             server=self._endpoint.dialect.name,
-            shape=wire.shape if self._link else self._endpoint.dialect.shape or "",
+            shape=wire.shape if present else self._endpoint.dialect.shape or "",
             lacks=wire.lacks,
             missing=wire.missing(self._session.config),
             model=self._endpoint.model,
-            session_id=self._session_id if ready else "",
-            session_age_s=now_s - self._ready_at if ready else None,
+            session_id=present.session_id if present else "",
+            session_age_s=now_s - present.ready_at_s if present else None,
             last_error=last.message if last else "",
             last_error_code=last.code if last else "",
-            hint=last.hint if last and not ready else "",
+            hint=last.hint if last and present is None else "",
             retry_in_s=max(0.0, self._retry_at - now_s) if waits else None,
-            reconnects=max(0, self._sessions - 1),
+            rollovers=self._rollovers,
+            reconnects=max(0, self._sessions - 1 - self._rollovers),
             events_received=self._counters.events_received,
             unknown_events=self._counters.unknown_events,
             dropped_messages=self._counters.dropped_messages,
@@ -193,7 +176,7 @@ class OpenAIService(BaseService):
     @property
     def backlog_ms(self) -> int:
         """Microphone audio that waits to be sent."""
-        return self._link.backlog_ms if self._link else 0
+        return self._present.link.backlog_ms if self._present else 0
 
     @property
     def session(self) -> SessionConfig:
@@ -204,8 +187,10 @@ class OpenAIService(BaseService):
         """Send without blocking. Without a ready link, a change of the session is kept and anything else dropped."""
         if isinstance(effect, UpdateSession):
             self._session.change(effect)
-        if self._link is not None:
-            self._link.send(effect)
+            if (waiting := self._succession.waiting) is not None:
+                waiting.link.send(effect)
+        if self._present is not None:
+            self._present.link.send(effect)
         elif isinstance(effect, ToService):
             self._counters.dropped_messages += 1
 
@@ -215,84 +200,85 @@ class OpenAIService(BaseService):
 
     def send_audio(self, pcm: bytes) -> None:
         """Send microphone audio (24 kHz, 16 bit, mono) without blocking. Without a ready link it is dropped."""
-        if self._link is not None:
-            self._link.send_audio(pcm)
+        if self._present is not None:
+            self._present.link.send_audio(pcm)
         else:
             self._counters.dropped_audio_bytes += len(pcm)
 
-    # --- One link after another -------------------------------------------------------------------------------------
+    # --- One session after another ----------------------------------------------------------------------------------
 
-    async def _hold(self) -> NoReturn:
+    async def _hold(self, group: asyncio.TaskGroup) -> NoReturn:
+        following: Opened | None = None
         while True:
-            failure = await self._one_link()
-            retry = self._backoff.decide(failure, self._rng.random())
-            self._wake.clear()
-            self._lost(retry)
-            with contextlib.suppress(TimeoutError):  # the usual case: nobody cut the waiting short
-                async with asyncio.timeout(retry.delay_s):
-                    await self._wake.wait()
+            try:
+                opened = following or await self._open_first(group)
+                outcome = await self._one_session(group, opened, follows=following is not None)
+            except LinkDown as down:
+                outcome = down.failure
+            following = outcome if isinstance(outcome, Opened) else None
+            if isinstance(outcome, Failure):
+                await self._pause(self._backoff.decide(outcome, self._rng.random()))
 
-    async def _one_link(self) -> Failure:
-        """Hold one link from its opening to its loss; return why it was lost."""
+    async def _pause(self, retry: Retry) -> None:
+        self._wake.clear()
+        self._lost(retry)
+        with contextlib.suppress(TimeoutError):  # the usual case: nobody cut the waiting short
+            async with asyncio.timeout(retry.delay_s):
+                await self._wake.wait()
+
+    async def _open_first(self, group: asyncio.TaskGroup) -> Opened:
+        """Open a session where there is none. Raises LinkDown."""
         self._state = "connecting"
-        self._take_over_configuration()
+        self._session.begin()  # what changes from now on is told to it when it is there
+        return await self._open_another(group)
+
+    async def _open_another(self, group: asyncio.TaskGroup) -> Opened:
+        """Open a session as it is wanted now, perhaps beside another. Raises LinkDown."""
+        endpoint, config = self._next or (self._endpoint, self._session.config)
+        config = keeping_live_changes(config, self._session.config)
+        return await self._opener.open(endpoint, config, listener=self._decoded, group=group)
+
+    async def _one_session(self, group: asyncio.TaskGroup, opened: Opened, *, follows: bool) -> Failure | Opened:
+        """Hold a session until it is lost, or followed by the one that is returned."""
+        self._dropped = asyncio.get_running_loop().create_future()
+        following = group.create_task(self._succession.follow(opened, group), name="succession")
         try:
-            # A server that is never shown the key must not depend on there being a usable one.
-            self._secret = "" if self._endpoint.dialect.key == "never" else self._key() or ""
-            headers = self._endpoint.headers(self._secret)
-        except (VoicebotError, OSError) as exc:
-            return from_key(exc, self._endpoint.address)
-        link = self._new_link()
-        ready_at = None
-        try:
-            created, updated = await link.open(headers, self._session.begin())
-            ready_at = time.monotonic()
-            self._ready(link, ready_at, created, updated)
-            failure = await link.serve()
-        except LinkDown as down:
-            failure = down.failure
+            self._take(opened, follows=follows)
+            ends: set[asyncio.Future[Any]] = {opened.serving, following, self._dropped}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                return following.result()
+            if (waiting := self._succession.take_waiting()) is not None:
+                return waiting
+            ended = self._dropped if self._dropped.done() else opened.serving
+            return replace(ended.result(), session_age_s=time.monotonic() - opened.ready_at_s)
         finally:
-            self._link, self._state = None, "waiting"
-            await link.close()
-        return replace(failure, session_age_s=time.monotonic() - ready_at if ready_at is not None else 0.0)
+            opened.voice.on, self._present, self._state = False, None, "waiting"
+            following.cancel()
+            opened.serving.cancel()  # it closes in its own time
 
-    def _take_over_configuration(self) -> None:
-        if self._next is None:
-            return
-        (self._endpoint, session), self._next = self._next, None
-        wanted = self._session.config
-        session = replace(
-            session,
-            instructions=wanted.instructions,
-            turn_detection=wanted.turn_detection,
-            tools=wanted.tools,
-        )
-        self._session = WantedSession(session)
+    def _take(self, opened: Opened, *, follows: bool) -> None:
+        """This session is the present one from now on.
 
-    def _new_link(self) -> SessionLink:
-        self._log.info("connecting", server=self._endpoint.dialect.name, address=self._endpoint.address)
-        return Link(
-            self._endpoint,
-            timing=self._timing,
-            counters=self._counters,
-            nonsense=self._nonsense,
-            secret=self._secret,
-            on_decoded=self._decoded,
-            log=self._log,
-        )
-
-    def _ready(self, link: SessionLink, ready_at: float, created: JsonObject, updated: JsonObject) -> None:
-        self._link, self._state, self._ready_at = link, "ready", ready_at
+        `follows`: it waited beside another and was told every change; else it is told now what changed meanwhile.
+        """
+        missed = () if follows else self._session.unanswered
+        config = keeping_live_changes(opened.config, self._session.config) if follows else opened.config
+        self._session = WantedSession(config)
+        if self._next is not None and self._next[0] is opened.endpoint:
+            self._next = None
         self._sessions += 1
-        self._session_id = optional_text(updated, "id") or optional_text(created, "id")
-        model = optional_text(updated, "model") or self._endpoint.model
-        self._log.info("link ready", session_id=self._session_id, model=model)
-        for effect in self._session.unanswered:
-            link.send(effect)
-        self._on_event(LinkReady(session_id=self._session_id, model=model, session=self._view(updated)))
+        self._rollovers += follows
+        self._endpoint, self._state, self._present = opened.endpoint, "ready", opened
+        opened.voice.on = True
+        for effect in missed:
+            self.send(effect)
+        self._log.info("link ready", session_id=opened.session_id, model=opened.model)
+        session = self._view(opened.voice.told)
+        self._on_event(LinkReady(session_id=opened.session_id, model=opened.model, session=session))
 
     def _lost(self, retry: Retry) -> None:
-        retry = replace(retry, message=without(self._secret, retry.message))
+        retry = replace(retry, message=self._shown(retry.message))
         # The same words again and again, at every attempt, would fill the log of a box that is offline.
         note = self._log.info if self._last and self._last.message == retry.message else self._log.warning
         note("no link", reason=retry.message, code=retry.code, hint=retry.hint, retry_in_s=round(retry.delay_s, 1))
@@ -305,10 +291,11 @@ class OpenAIService(BaseService):
                 hint=retry.hint,
                 fatal=retry.fatal,
                 retry_in_s=retry.delay_s,
+                unheard_s=retry.unheard_s,
             )
         )
 
-    def _decoded(self, decoded: Event | SessionTold) -> None:
+    def _decoded(self, decoded: Decoded) -> None:
         match decoded:
             case SessionTold(name="updated", session=told):
                 self._session.answered()
@@ -320,9 +307,12 @@ class OpenAIService(BaseService):
                     self._backoff.completed()
                 self._on_event(decoded)
 
+    def _shown(self, message: str) -> str:
+        return without(self._opener.secret, message)
+
     def _view(self, told: JsonObject) -> SessionView:
-        assert self._link is not None, "a session is told by a link"
-        view, differences = self._link.wire.confirm(self._session.granted, told)
+        assert self._present is not None, "a session is told by a link"
+        view, differences = self._present.link.wire.confirm(self._session.granted, told)
         for difference in differences:
             self._log.warning("the service did not apply a setting", difference=difference)
         return view

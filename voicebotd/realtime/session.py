@@ -91,6 +91,11 @@ def apply(config: SessionConfig, effect: UpdateSession) -> SessionConfig:
     )
 
 
+def keeping_live_changes(config: SessionConfig, wanted: SessionConfig) -> SessionConfig:
+    """Return `config` with what people change while a session runs as it is wanted now."""
+    return replace(config, instructions=wanted.instructions, turn_detection=wanted.turn_detection, tools=wanted.tools)
+
+
 class WantedSession:
     """The session that is wanted while changes to it are on their way.
 

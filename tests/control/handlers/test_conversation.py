@@ -145,7 +145,7 @@ async def test_without_a_conversation_everything_else_is_refused_with_the_way_to
 
 @pytest.mark.parametrize(
     ("method", "params"),
-    [("message.send", {"text": "hello"}), ("response.request", {}), ("talk.begin", {}), ("talk.end", {})],
+    [("message.send", {"text": "hello"}), ("response.request", {}), ("talk.begin", {}), ("conversation.roll", {})],
 )
 async def test_without_a_link_what_needs_the_service_is_refused_for_now(open_box, fakes, method, params):
     async with open_box() as box:

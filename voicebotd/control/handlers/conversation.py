@@ -13,6 +13,7 @@ from voicebotd.control.contract_params import (
     ResponseRequestParams,
 )
 from voicebotd.control.contract_results import (
+    ConversationRolled,
     ConversationStarted,
     ConversationStopped,
     ConversationSummary,
@@ -69,7 +70,10 @@ def _life(box: Box) -> dict[str, Handler]:
         await give_back()  # here and not only when the end is noticed: whoever asks next finds it done
         return ConversationStopped(summary=ConversationSummary(**summary))
 
-    return {"conversation.start": start, "conversation.stop": stop}
+    async def roll(_params: NoParams, _caller: Caller) -> ConversationRolled:
+        return ConversationRolled(**await box.command(lambda number: cmd.RollSession(request_id=number)))
+
+    return {"conversation.start": start, "conversation.stop": stop, "conversation.roll": roll}
 
 
 def _words(box: Box) -> dict[str, Handler]:

@@ -103,7 +103,7 @@ def _link(box: Box) -> LinkStatus:
         provider=link.provider,
         model=link.model,
         session_age_s=None if link.session_age_s is None else round(link.session_age_s, 1),
-        rollovers=0,
+        rollovers=link.rollovers,
         last_error=link.last_error or None,
         retry_in_s=None if link.retry_in_s is None else round(link.retry_in_s, 1),
         reconnects=link.reconnects,
