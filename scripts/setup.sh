@@ -3,7 +3,8 @@
 #
 #   demo  what runs, and the echo canceller and PortAudio if they can be had (without PortAudio it plays files)
 #   dev   and what checks    nothing of the machine
-#   test  and what tests     PortAudio, a PulseAudio that plays sound card, OpenSSL: all required
+#   test  and what tests     PortAudio, a PulseAudio that plays sound card, OpenSSL: all required;
+#                            somebody else's Realtime server, if it can be had
 #   bench and what measures  more voices and a plotter if they can be had
 #
 # Needs bash and a Python >= 3.11. Installs Debian packages as root or by a sudo that asks nothing, and otherwise names the
@@ -23,6 +24,7 @@ main() {
     dev) python_packages dev ;;
     test)
       python_packages dev
+      optional_peer speech-to-speech==1.1.0 scipy -- 'fastapi>=0.115' 'uvicorn>=0.30' httpx jsonschema
       machine_packages required libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins openssl
       ;;
     bench)
@@ -148,9 +150,27 @@ optional_extra() {
   note_installed "$extra"
 }
 
-pip_install() {
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e ".${1:+[$1]}" </dev/null
+# optional_peer NAME==VERSION BARE... -- PACKAGE...: a program of others that tests talk to, in a place of its own so that
+# what it needs is not what we need. It and BAREs come without their requirements, which would be gigabytes of models'
+# tools; PACKAGEs come with theirs.
+optional_peer() {
+  local name=${1%%==*} wanted="$*" bare=()
+  local place=$VENV/peers/$name
+  [ "$(cat "$place/.installed" 2>/dev/null)" != "$wanted" ] || return 0
+  while [ "$1" != -- ]; do bare+=("$1"); shift; done
+  shift
+  say "installing $name for the tests that talk to it (once)"
+  rm -rf "$place"
+  { pip_quietly --no-deps --target "$place" "${bare[@]}" && pip_quietly --target "$place" "$@"; } >/dev/null 2>&1 || {
+    rm -rf "$place"
+    say "going on without: $name (its tests are skipped)"
+  }
+  mkdir -p "$place"
+  printf '%s\n' "$wanted" >"$place/.installed"
 }
+
+pip_install() { pip_quietly -e ".${1:+[$1]}"; }
+pip_quietly() { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@" </dev/null; }
 
 # Whether this was brought to what pyproject.toml wants now, in this place.
 installed() { [ "$(cat "$VENV/.installed-$1" 2>/dev/null)" = "$(wanted)" ]; }
