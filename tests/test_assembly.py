@@ -56,6 +56,17 @@ def test_the_endpoint_is_the_services_with_its_model(configured):
     assert endpoint.url == "wss://api.openai.com/v1/realtime?model=m"
 
 
+def test_whose_server_it_is_and_how_it_is_spoken_to_arrives(configured):
+    config = configured(
+        service__provider="compatible",
+        service__server="localai",
+        service__dialect="beta",
+        service__base_url="ws://127.0.0.1:8080/v1/realtime",
+    )
+    dialect = assembly.endpoint_of(config.settings).dialect
+    assert (dialect.name, dialect.shape) == ("localai", "beta")
+
+
 def test_an_address_that_would_send_speech_in_the_clear_is_refused(configured):
     with pytest.raises(ConfigError, match="clear"):
         assembly.endpoint_of(configured(service__base_url="ws://example.com/v1").settings)

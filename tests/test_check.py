@@ -32,6 +32,26 @@ def test_a_key_is_not_missed_where_none_is_needed(found, provider):
     assert found(f"service.provider={provider}", "service.base_url=ws://127.0.0.1:9/v1") == []
 
 
+@pytest.mark.parametrize(
+    ("provider", "base_url"),
+    [
+        ("azure", "wss://desk.openai.azure.com/openai/v1/realtime"),
+        ("compatible", "wss://api.x.ai/v1/realtime"),
+        ("azure", "wss://desk.openai.azure.com/openai/realtime"),
+    ],
+)
+def test_a_key_is_missed_wherever_one_is_needed(found, provider, base_url):
+    told = found(f"service.provider={provider}", f"service.base_url={base_url}")
+    assert told[-1].startswith("API key")
+
+
+def test_turns_that_nobody_but_the_server_can_end_are_told(found):
+    words = ["service.provider=compatible", "service.base_url=ws://127.0.0.1:8765/v1", "turn_detection.type=local"]
+    [problem] = found(*words, "service.server=speech-to-speech")
+    assert problem.startswith("turn_detection.type: local does not work with speech-to-speech")
+    assert found(*words, "service.server=localai") == []
+
+
 def test_a_key_that_cannot_be_used_is_told_without_its_text(found):
     [problem] = found(OPENAI_API_KEY="two words")
     assert "API key" in problem

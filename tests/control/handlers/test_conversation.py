@@ -1,6 +1,7 @@
 """What is asked of the conversation by its methods, and what it refuses."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -227,6 +228,16 @@ async def test_the_talk_key_goes_down_and_up(open_box):
         assert await box.call("talk.begin") == {"talking": True, "committed": False}
         assert box.state == "hearing"
         assert await box.call("talk.end") == {"talking": False, "committed": False}, "too short to be a turn"
+
+
+async def test_the_talk_key_is_refused_with_a_server_that_ends_every_turn_by_itself(open_box, fakes):
+    async with open_box() as box:
+        await box.start()
+        box.link.status = replace(box.link.status, lacks=frozenset({"commit"}))
+        with pytest.raises(fakes.RefusedError, match="no push to talk") as refused:
+            await box.call("talk.begin")
+        assert refused.value.kind == "link.unsupported"
+        assert box.state == "listening"
 
 
 async def test_a_talk_key_that_is_not_held_cannot_be_let_go(open_box, fakes):

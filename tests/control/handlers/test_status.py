@@ -107,6 +107,15 @@ async def test_the_link_is_described(open_box):
     assert (link["state"], link["provider"], link["session_age_s"]) == ("ready", "rehearsal", 1.2)
     assert link["last_error"] is None
     assert link["retry_in_s"] is None
+    assert (link["server"], link["shape"], link["missing"], link["unsent"]) == ("rehearsal", "ga", [], 0)
+
+
+async def test_what_the_server_lacks_is_told(open_box):
+    async with open_box() as box:
+        lacking = ("truncate: the service remembers what was not heard",)
+        box.link.status = replace(box.link.status, server="grok", missing=lacking, unsent_messages=3)
+        link = (await box.call("status.get"))["link"]
+    assert (link["server"], link["missing"], link["unsent"]) == ("grok", list(lacking), 3)
 
 
 async def test_the_conversation_began_as_long_ago_as_it_lasts(open_box):

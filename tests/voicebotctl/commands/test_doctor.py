@@ -99,3 +99,11 @@ def test_a_link_that_nobody_asked_for_is_unknown_and_no_failure(state, ctl, daem
 def test_the_key_is_judged_by_what_the_service_made_of_it(link, ok, ctl, daemon):
     daemon.answers["status.get"]["link"] |= link
     assert checks(ctl("doctor", "--json"))["key"]["ok"] is ok
+
+
+def test_what_the_server_lacks_is_told_and_keeps_the_box_from_nothing(ctl, daemon):
+    daemon.answers["status.get"]["link"]["missing"] = ["truncate: it remembers", "delete: a noise stays"]
+    outcome = ctl("doctor", "--json")
+    server = checks(outcome)["server"]
+    assert (server["ok"], server["reason"]) == (None, "truncate: it remembers; delete: a noise stays")
+    assert outcome.code == 0

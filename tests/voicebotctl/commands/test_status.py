@@ -175,3 +175,18 @@ def test_a_status_of_another_shape_is_a_protocol_mismatch(ctl, daemon):
     outcome = ctl("status")
     assert (outcome.code, outcome.out) == (76, "")
     assert ctl("status", "--json").document == {"state": "listening"}
+
+
+def test_a_compatible_server_is_named_with_what_it_lacks(status):
+    lacking = "truncate: the service remembers what was not heard"
+    status["link"] |= {"provider": "compatible", "server": "localai", "shape": "ga", "missing": [lacking]}
+    told = screen(status, PLAIN)
+    assert "  connected  yes  compatible (localai, ga) gpt-x, session" in told
+    assert f"  lacking    {lacking}" in told.splitlines()
+
+
+def test_a_compatible_server_of_which_nothing_is_known_yet_is_only_called_so(status):
+    status["link"] |= {"provider": "compatible", "server": "", "shape": "", "missing": []}
+    told = screen(status, PLAIN)
+    assert "  connected  yes  compatible gpt-x, session" in told
+    assert "lacking" not in told
