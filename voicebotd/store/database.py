@@ -23,6 +23,7 @@ import structlog
 
 from voicebotd.store import files, schema
 from voicebotd.store.faults import Fault, StoreError, damaged, from_os, from_sqlite
+from voicebotd.store.salvage import salvage
 from voicebotd.store.schema import Migration
 
 _T = TypeVar("_T")
@@ -172,6 +173,15 @@ class Database:
                 self.quarantined = await asyncio.to_thread(files.quarantine, self.path)
             _log.error("database damaged, begun afresh", moved_to=str(self.quarantined), reason=error.message)
             await self._connect()
+            await self._salvage(self.quarantined)
+
+    async def _salvage(self, damaged: Path) -> None:
+        """A fresh database is better than none, even where nothing can be taken over."""
+        try:
+            appointments = await asyncio.to_thread(salvage, damaged, self.path)
+            _log.warning("taken over from the damaged database", appointments=appointments)
+        except sqlite3.Error as error:
+            _log.error("nothing was taken over from the damaged database", reason=str(error))
 
     async def _connect(self) -> None:
         async with AsyncExitStack() as on_failure:
