@@ -123,8 +123,9 @@ def test_a_turn_says_and_calls_with_what_a_function_answered_and_is_recognised_b
             Turn(calls=(cancel,)),
             Turn(says=(told,)),
         ),
-        idle=told,
-        out_of_band=told,
+        asides=(Aside(when_text_contains="code", answer=Answer(parts=(told,))),),
+        idle=line("still there?"),
+        out_of_band=line("noted"),
         after_last="last",
     )
     past = (
@@ -132,13 +133,16 @@ def test_a_turn_says_and_calls_with_what_a_function_answered_and_is_recognised_b
         Past(kind="call", name="book", text="{}"),
         Past(kind="output", text='{"code": 7}'),
     )
-    [line] = ScriptBrain(script).answer(Question(past=past)).parts
-    assert isinstance(line, Line)
-    assert line.text == "It is 7."
+    [said] = ScriptBrain(script).answer(Question(past=past)).parts
+    assert isinstance(said, Line)
+    assert said.text == "It is 7."
     past += (Past(kind="assistant", text="It is 7."), Past(kind="user", text="?"))
     [call] = ScriptBrain(script).answer(Question(past=past)).parts
     assert call == Call(name="cancel", arguments='{"code": "7"}')
     past += (Past(kind="call", name="cancel", text='{"code": "7"}'), Past(kind="output", text="done"))
-    [line] = ScriptBrain(script).answer(Question(past=past)).parts
-    assert isinstance(line, Line)
-    assert line.text == "It is 7."
+    [said] = ScriptBrain(script).answer(Question(past=past)).parts
+    assert isinstance(said, Line)
+    assert said.text == "It is 7."
+    [said] = ScriptBrain(script).answer(Question(text="Which code?", past=past)).parts
+    assert isinstance(said, Line)
+    assert said.text == "It is 7."

@@ -57,12 +57,12 @@ class ScriptBrain:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._turns = tuple(turn.answer.parts for turn in script.turns)
-        self._has_gaps = any(has_gaps(part) for parts in self._turns for part in parts)
         lines = (script.greeting, script.idle, script.out_of_band)
         self._others = (
             *((line,) for line in lines if line is not None),
             *(aside.answer.parts for aside in script.asides),
         )
+        self._has_gaps = any(has_gaps(part) for parts in (*self._turns, *self._others) for part in parts)
 
     def hear(self, pcm: bytes, past: tuple[Past, ...]) -> str:
         return self._turn(self._place(past)).hears or spoken_length(pcm)
@@ -71,7 +71,7 @@ class ScriptBrain:
         if question.text is not None:
             for aside in self._script.asides:
                 if aside.when_text_contains.casefold() in question.text.casefold():
-                    return aside.answer
+                    return Answer(parts=self._filled(aside.answer.parts, question.past))
         if question.out_of_band:
             return Answer(parts=(self._script.out_of_band,))
         if question.idle:
@@ -84,8 +84,10 @@ class ScriptBrain:
         return Answer(parts=self._filled(self._turn(place).answer.parts, question.past))
 
     def _place(self, past: tuple[Past, ...]) -> Place:
-        turns = tuple(self._filled(parts, past) for parts in self._turns)
-        return place_of(turns, self._others, past)
+        turns, others = (
+            tuple(self._filled(parts, past) for parts in answers) for answers in (self._turns, self._others)
+        )
+        return place_of(turns, others, past)
 
     def _filled(self, parts: Parts, past: tuple[Past, ...]) -> Parts:
         if not self._has_gaps:
