@@ -90,7 +90,19 @@ def test_a_profile_explains_itself_and_changes_only_what_can_change_live(name):
 
 
 @pytest.mark.parametrize(
-    "fact", ["30 minutes", "1 hour", "2 hours", "one question at a time", "Never invent", "interrupted"]
+    "fact",
+    [
+        "30 minutes",
+        "1 hour",
+        "2 hours",
+        "one question at a time",
+        "Never invent",
+        "interrupted",
+        "You do not know what day it is",
+        "check_availability",
+        "confirmation code",
+        "somebody else",
+    ],
 )
 def test_the_built_in_instructions_say_what_they_must(fact):
     assert fact in (CONFIG / "instructions" / "appointment_scheduler.md").read_text(encoding="utf-8")
