@@ -28,6 +28,7 @@ from voicebotd.conversation.effects import (
     UpdateSession,
 )
 from voicebotd.conversation.events import (
+    AssistantTextDone,
     Event,
     LinkLost,
     LinkReady,
@@ -335,6 +336,32 @@ async def test_a_session_that_an_unknown_server_never_confirms_begins_without_an
         assert (await peer.next())["session"]["instructions"] == "Be brief"
         updated = await case.heard.wait_for(SessionUpdated)
         assert updated.session.instructions == "Be brief"
+
+
+@pytest.mark.asyncio
+async def test_a_server_of_the_older_shape_is_written_to_in_it_and_hears_at_its_own_rate() -> None:
+    flat = {"id": "sess_1", "modalities": ["text", "audio"], "input_audio_format": "pcm", "output_audio_format": "pcm"}
+    async with playing(server="qwen") as case:
+        peer = await case.peer()
+        await peer.send({"type": "session.created", "session": flat})
+        asked = (await peer.next())["session"]
+        assert (asked["instructions"], asked["input_audio_format"]) == ("Be kind", "pcm")
+        await peer.send({"type": "session.updated", "session": {**flat, **asked}})
+        await case.heard.wait_for(LinkReady)
+        for _ in range(20):
+            case.service.send_audio(FRAME)
+        case.service.send(CreateResponse(event_id="e1", output="audio"))
+        appended = 0
+        while (message := await peer.next())["type"] == "input_audio_buffer.append":
+            appended += len(b64decode(message["audio"]))
+        assert 0.9 * 20 * len(FRAME) * 2 / 3 < appended <= 20 * len(FRAME) * 2 / 3
+        assert message["response"] == {"modalities": ["text", "audio"]}
+        await peer.send(
+            {"type": "response.audio_transcript.done", "response_id": "r", "item_id": "i", "transcript": "Yes"}
+        )
+        assert (await case.heard.wait_for(AssistantTextDone)).text == "Yes"
+        assert (case.service.status.server, case.service.status.shape) == ("qwen", "beta")
+        assert case.service.status.sent_audio_ms == 200
 
 
 @pytest.mark.asyncio

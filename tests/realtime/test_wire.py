@@ -146,6 +146,18 @@ def test_turns_by_hand_are_refused_where_nobody_but_the_server_can_end_one(kind:
     assert isinstance(Wire(DIALECTS["openai"]).encode(by_hand), dict)
 
 
+def test_a_server_that_ends_every_turn_by_itself_is_asked_to_do_so_even_where_the_box_was_to() -> None:
+    by_hand = replace(CONFIG, turn_detection=TurnDetection(type="local"))
+    for name, kind in (("speech-to-speech", {"type": "server_vad", "threshold": 0.85}), ("openai", None)):
+        detection = Wire(DIALECTS[name]).opening(by_hand)["session"]["audio"]["input"]["turn_detection"]
+        assert detection == kind or (kind is not None and kind.items() <= detection.items())
+
+
+def test_a_server_that_only_speaks_is_not_asked_to_write() -> None:
+    written = fx.CreateResponse(event_id="e", instructions="i", output="text")
+    assert said(Wire(DIALECTS["grok"]).encode(written))["response"] == {"instructions": "i"}
+
+
 def test_a_setting_that_a_server_lacks_is_left_out_also_of_a_live_change() -> None:
     change = fx.UpdateSession(event_id="e", turn_detection=TurnDetection(create_response=False))
     detection = said(Wire(DIALECTS["grok"]).encode(change))["session"]["turn_detection"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from voicebotd.conversation.effects import (
     AppendAudio,
+    CreateResponse,
     ToService,
     UpdateSession,
 )
@@ -23,6 +24,7 @@ from voicebotd.conversation.events import (
     AudioDone,
     ServerError,
     SessionView,
+    TurnDetection,
 )
 from voicebotd.realtime.dialects import Dialect, Shape
 from voicebotd.realtime.encode import append_audio, encode
@@ -118,6 +120,8 @@ class Wire:
                 answer = _refusal(feature, effect.event_id) if FEATURES[feature].answered else None
                 return Unsent(feature=feature, answer=answer)
             self._remember(effect.event_id, feature)
+        if isinstance(effect, CreateResponse) and "text_output" in self.lacks:
+            effect = replace(effect, output=None)
         message = encode(effect)
         return flat_message(message) if self.shape == "beta" else message
 
@@ -127,18 +131,26 @@ class Wire:
         return append_audio(self._up.push(pcm))
 
     def _update(self, effect: UpdateSession) -> JsonObject | Unsent:
-        by_hand = effect.turn_detection is not None and effect.turn_detection.type in ("none", "local")
-        if by_hand and "commit" in self.lacks:
+        if effect.turn_detection is not None and self._cannot_end(effect.turn_detection):
             return Unsent(feature="commit", answer=_refusal("commit", effect.event_id))
         update = live_update(effect)
         return {**update, "session": self._shaped(self._possible(update["session"]))}
 
     def _asked_for(self, config: SessionConfig) -> JsonObject:
-        """The session that this server is asked for, in the GA shape."""
+        """The session that this server is asked for, in the GA shape.
+
+        One that ends every turn by itself is asked to do so: left without detection nobody would end any.
+        """
+        if self._cannot_end(config.turn_detection):
+            config = replace(config, turn_detection=replace(config.turn_detection, type="server_vad"))
         session = self._possible(wire(config))
         for direction, hz in (("input", self._dialect.input_rate_hz), ("output", self._dialect.output_rate_hz)):
             put(session, ("audio", direction, "format"), {"type": "audio/pcm", "rate": hz})
         return _without_openai_names(session) if self._dialect.own_names else session
+
+    def _cannot_end(self, detection: TurnDetection) -> bool:
+        """Whether turns would have to be ended by hand, and this server does not let anybody."""
+        return detection.type in ("none", "local") and "commit" in self.lacks
 
     def _possible(self, session: JsonObject) -> JsonObject:
         lacking = (FEATURES[name].setting for name in self.lacks)
