@@ -27,8 +27,10 @@ from voicebotd.control.handlers.history import history_handlers
 from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import status_handlers
+from voicebotd.control.handlers.tools import tool_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
 from voicebotd.control.handlers.usage import usage_handlers
+from voicebotd.control.retooling import Retooling
 from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
@@ -76,6 +78,8 @@ class FakeLink:
         self.sent: list[Any] = []
         self.told = asyncio.Event()
         self.configured: list[Any] = []
+        self.tools: list[str] = []
+        """Names of the functions that the session has."""
         self.responses = 0
         self.retries = 0
         self.view = ev.SessionView(instructions="", turn_detection=ev.TurnDetection())
@@ -149,6 +153,8 @@ class FakeLink:
             return
         if effect.instructions is not None:
             self.view = replace(self.view, instructions=effect.instructions)
+        if effect.tools is not None:
+            self.tools = [tool.name for tool in effect.tools]
         if effect.turn_detection is not None:
             granted = replace(effect.turn_detection, **self.insists)
             self.view = replace(self.view, turn_detection=None if granted.type in ("none", "local") else granted)
@@ -311,7 +317,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
             tunings[0].conversation_ended()
 
     policy = replace(policy_of(loaded), confirm_within_s=options.pop("confirm_within_s", DEADLINE_S))
-    toolbox = Toolbox()
+    toolbox = options.pop("toolbox", None) or Toolbox()
 
     def finished(event: ev.ToolFinished) -> None:
         manager.post(event)
@@ -337,6 +343,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         },
         reconnect=lambda after: link.reconfigure(endpoint_of(after.settings), session_of(after)),
         derived={RUNG_KEYS: lambda settings: audio.set_echo_control(rung_of(settings).echo_control)},
+        retooling=Retooling(toolbox, manager),
         publish=lambda topic, data: published.append((topic, data)),
     )
     tunings.append(tuning)
@@ -351,7 +358,16 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         "version": "1.2.3",
         "started_at_s": time.monotonic() - 60,
     }
-    parts: Any = {"manager": manager, "audio": audio, "link": link, "tuning": tuning, **usual, **options}
+    parts: Any = {
+        "manager": manager,
+        "audio": audio,
+        "link": link,
+        "toolbox": toolbox,
+        "tools": tools,
+        "tuning": tuning,
+        **usual,
+        **options,
+    }
     box = Box(**parts)
     handlers = {
         **status_handlers(box),
@@ -362,6 +378,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         **usage_handlers(box),
         **file_handlers(box),
         **history_handlers(box),
+        **tool_handlers(box),
         **history_admin_handlers(box),
     }
     return FakeBox(

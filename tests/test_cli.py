@@ -235,6 +235,8 @@ def test_with_json_the_conversation_is_one_document(run, visitor, holding):
     assert set(told) == {"conversation_id", "turns", "tool_calls", "usage", "timings", "end_reason"}
     [(url, source, options)] = asked
     assert url.startswith("ws://127.0.0.1:"), "the built-in server's"
+    functions = options.pop("toolbox").catalogue.offered
+    assert "schedule_appointment" in [function.name for function in functions]
     assert (source, options) == (str(visitor), {"output_path": "heard.wav"})
 
 

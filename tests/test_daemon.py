@@ -24,6 +24,7 @@ from voicebotd.conversation.commands import StopConversation
 from voicebotd.conversation.records import ConversationRecord, UsageRecord
 from voicebotd.daemon import Daemon
 from voicebotd.errors import AudioError, ConfigError, VoicebotError
+from voicebotd.functions import RETOOLED
 from voicebotd.realtime.backoff import Backoff
 from voicebotd.rehearsal.server import RehearsalServer
 from voicebotd.store.conversations import ConversationRepository
@@ -413,8 +414,9 @@ async def test_trouble_in_the_conversation_and_with_the_sound_is_logged(start, l
 async def test_a_file_is_processed_as_configured_now_and_kept_in_the_history(start, at_home, silence, monkeypatch):
     asked = []
 
-    async def hold(config, source, *, output_path, pace, record, accounts):
+    async def hold(config, source, *, output_path, pace, record, accounts, toolbox):
         asked.append((config.settings.turn_detection.threshold, output_path, pace))
+        assert "schedule_appointment" in toolbox.catalogue.tools
         record(ConversationRecord(conversation_id="c1", source="file", started_at=1.0))
         return DOCUMENT
 
@@ -437,7 +439,7 @@ async def test_each_key_that_is_said_to_be_live_is_carried_out_somewhere(at_home
     asked = {name for name in said if name.startswith(("turn_detection.", "barge_in."))} | {"session.instructions"}
     read_when_needed = {"audio_file.pace", "conversation.profile"}
     read_when_needed |= {name for name in said if name.startswith("tools.appointments.")}
-    assert said == asked | read_when_needed | set(tuning._live) | set().union(*tuning._derived)
+    assert said == asked | read_when_needed | RETOOLED | set(tuning._live) | set().union(*tuning._derived)
 
 
 async def test_sound_and_log_change_at_once(start):

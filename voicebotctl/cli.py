@@ -44,6 +44,7 @@ _FILES = {
     "config": "config",
     "process": "process",
     "history": "history",
+    "tools": "tools",
     "appointments": "appointments",
     "usage": "usage",
     "watch": "events",

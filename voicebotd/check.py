@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from voicebotd import functions
 from voicebotd.assembly import AEC_REMEDY, endpoint_of
 from voicebotd.audio.ladder import aec_installed
 from voicebotd.config.credentials import find_api_key
@@ -17,7 +18,8 @@ from voicebotd.realtime.endpoint import KEY_SOURCES
 
 def problems(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:
     """Return everything that would keep the daemon from working as configured."""
-    return [*_service(loaded, environ, cwd), *_echo(loaded), *_directories(loaded)]
+    service = _service(loaded, environ, cwd)
+    return [*service, *_echo(loaded), *functions.problems(loaded), *_directories(loaded)]
 
 
 def _service(loaded: LoadedConfig, environ: Mapping[str, str], cwd: Path) -> list[Problem]:

@@ -193,6 +193,7 @@ class _Impatient(ThreadPoolExecutor):
 async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     from voicebotd.audio.input_file import probe  # noqa: PLC0415
     from voicebotd.file_conversation import hold  # noqa: PLC0415
+    from voicebotd.functions import functions_of  # noqa: PLC0415
     from voicebotd.rehearsing import rehearsal  # noqa: PLC0415
 
     task = asyncio.current_task()
@@ -202,8 +203,9 @@ async def _process(loaded: LoadedConfig, arguments: argparse.Namespace) -> int:
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await asyncio.to_thread(probe, arguments.audio_file)  # before anything begins and says so
-        async with rehearsal(loaded, faults=arguments.fault) as pointed:
-            document = await hold(pointed(loaded), arguments.audio_file, output_path=arguments.output)
+        async with rehearsal(loaded, faults=arguments.fault) as pointed, functions_of(loaded) as toolbox:
+            config = pointed(loaded)
+            document = await hold(config, arguments.audio_file, output_path=arguments.output, toolbox=toolbox)
     except AudioError as error:
         _complain(error.message)
         return Exit.USAGE

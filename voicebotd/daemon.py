@@ -50,10 +50,12 @@ from voicebotd.control.handlers.history import history_handlers
 from voicebotd.control.handlers.history_admin import history_admin_handlers
 from voicebotd.control.handlers.selftest import selftest_handlers
 from voicebotd.control.handlers.status import describe, status_handlers
+from voicebotd.control.handlers.tools import tool_handlers
 from voicebotd.control.handlers.tuning import tuning_handlers
 from voicebotd.control.handlers.usage import usage_handlers
 from voicebotd.control.listener import ControlSocket, open_control_socket
 from voicebotd.control.meta import meta_handlers
+from voicebotd.control.retooling import Retooling
 from voicebotd.control.server import ControlServer
 from voicebotd.control.tuning import Tuning
 from voicebotd.conversation import commands as cmd
@@ -62,6 +64,7 @@ from voicebotd.conversation.manager import Recorded
 from voicebotd.conversation.records import AnyRecord, ConversationRecord
 from voicebotd.conversation.spending import EXHAUSTED
 from voicebotd.errors import CommandRefusedError, ConfigError, Problem
+from voicebotd.functions import toolbox_of
 from voicebotd.service import Health
 from voicebotd.store.database import Database
 from voicebotd.store.export import Export
@@ -120,7 +123,14 @@ class Daemon:
         self._account: Recorded = lambda _: None
         self._out_of_money = False
         """Whether the box would talk if there were money: it begins again with the next day."""
-        self._stack = build(loaded, audio_options_of(loaded.settings), publish=self._publish, record=self._record_own)
+        self._toolbox = toolbox_of(loaded, self._booking)
+        self._stack = build(
+            loaded,
+            audio_options_of(loaded.settings),
+            publish=self._publish,
+            record=self._record_own,
+            toolbox=self._toolbox,
+        )
         self._tuning = Tuning(
             loaded,
             manager=self._stack.manager,
@@ -136,6 +146,7 @@ class Daemon:
                 RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control),
                 BUDGET_KEYS: lambda settings: self._accounts.set_budget(limits_of(settings), tariff_of(settings)),
             },
+            retooling=Retooling(self._toolbox, self._stack.manager),
             publish=self._publish,
         )
         self._stack.audio.on_level = self._level
@@ -144,6 +155,8 @@ class Daemon:
             manager=self._stack.manager,
             audio=self._stack.audio,
             link=self._stack.link,
+            toolbox=self._toolbox,
+            tools=self._stack.tools,
             tuning=self._tuning,
             history=self._history.repositories,
             export=Export(self._history.database),
@@ -276,6 +289,7 @@ class Daemon:
             selftest_handlers(box),
             file_handlers(box),
             history_handlers(box),
+            tool_handlers(box),
             appointment_handlers(self._booking),
             history_admin_handlers(box),
             usage_handlers(box),
@@ -325,6 +339,7 @@ class Daemon:
         return {
             "audio": self._stack.audio.health_check(),
             "link": self._stack.link.health_check(),
+            "tools": self._stack.tools.health_check(),
             "history" if self._history.enabled else "usage": self._history.writer.health_check(),
         }
 
@@ -342,6 +357,7 @@ class Daemon:
             pace=pace,
             record=self._history.writer.record,
             accounts=self._accounts,
+            toolbox=self._toolbox,
         )
 
     # Signals.

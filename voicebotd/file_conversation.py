@@ -27,6 +27,7 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation.manager import ConversationManager, Recorded
 from voicebotd.conversation.records import AnyRecord, ConversationRecord, TurnRecord
 from voicebotd.errors import AudioError, CommandRefusedError, RealtimeError
+from voicebotd.tools.toolbox import Toolbox
 
 Observer = Callable[[str, dict[str, Any]], None]
 COUNTED = ("input_text", "input_audio", "cached_text", "cached_audio", "output_text", "output_audio")
@@ -47,6 +48,7 @@ async def hold(
     record: Recorded = lambda _: None,
     observe: Observer = lambda _topic, _data: None,
     accounts: Accounts | None = None,
+    toolbox: Toolbox | None = None,
 ) -> FileDocument:
     """Hold the conversation; return what was said.
 
@@ -59,6 +61,7 @@ async def hold(
         record: gets every record of the history.
         observe: gets everything that is published, as it happens.
         accounts: of the box whose money it spends; None: it is alone, and the day's cap is its own.
+        toolbox: what the model may call; default: nothing.
 
     However it ends, by cancellation too, the audio process and the link are gone then, and the history knows the end.
 
@@ -81,7 +84,15 @@ async def hold(
     conversation_id = uuid.uuid4().hex
     began_s = time.monotonic()
     async with _bounded(facts.duration_s) as watch:
-        stack = build(config, options, publish=minutes.publish, record=minutes.record, watch=watch, policy=policy)
+        stack = build(
+            config,
+            options,
+            publish=minutes.publish,
+            record=minutes.record,
+            watch=watch,
+            policy=policy,
+            toolbox=toolbox,
+        )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(stack.run(), name="file conversation")
             with nullcontext() if accounts is None else accounts.seat(stack.manager.post) as minutes.account:

@@ -77,14 +77,14 @@ def test_a_variable_with_one_underscore_too_few_is_answered_with_the_right_one()
 def test_every_problem_of_every_layer_is_reported_in_one_run():
     found = problems_of(
         ly.document_layer({"audio": {"blok_ms": 1, "volume_percent": 101}, "nonsense": {"a": 1, "b": 2}}, "f"),
-        environment({"VOICEBOTD_AUDIO__STREAMS": "three", "VOICEBOTD_TOOLS__TIMEOUT_S": "3"}),
+        environment({"VOICEBOTD_AUDIO__STREAMS": "three", "VOICEBOTD_HISTORY__RECORDINGS": "true"}),
         ly.command_line_layer(["turn_detection.threshold", "log=debug", "turn_detection.threshold=x"]),
     )
     assert [line.split(":")[0] for line in found] == [
         "audio.blok_ms",
         "nonsense",
         "audio.volume_percent",
-        "tools.timeout_s",
+        "history.recordings",
         "audio.streams",
         "turn_detection.threshold",
         "log",
@@ -226,17 +226,13 @@ def test_the_file_back_end_with_a_file_is_well():
 
 
 def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
-    tree = {
-        "session": {"tool_choice": "auto"},
-        "tools": {"directory": None, "modules": []},
-        "history": {"recordings": False},
-    }
+    tree = {"history": {"recordings": False}}
     assert ly.document_layer(tree, "f") == ly.Layer(is_file=True)
-    assert ly.values_layer({"tools.directory": None}, "rpc").problems == ()
+    assert ly.values_layer({"history.recordings": False}, "rpc").problems == ()
 
 
 def test_a_later_key_that_asks_for_something_is_named() -> None:
-    tree = {"tools": {"directory": "/x", "modules": []}, "history": {"recordings": 7}}
+    tree = {"history": {"recordings": 7}}
     layer = ly.document_layer(tree, "f")
-    assert [problem.key for problem in layer.problems] == ["tools.directory", "history.recordings"]
+    assert [problem.key for problem in layer.problems] == ["history.recordings"]
     assert all("not available" in problem.message for problem in layer.problems)

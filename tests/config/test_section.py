@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from voicebotd.config.section import Section, key
+from voicebotd.config.section import Section, key, listed
 
 
 class Lamp(Section):
@@ -23,3 +23,14 @@ def test_a_key_says_its_effect_unit_range_and_meaning() -> None:
     assert field.json_schema_extra == {"applies": "restart", "unit": "W", "allowed": "few"}
     assert field.description == "How bright."
     assert Lamp().watts == 40
+
+
+@pytest.mark.parametrize("text", ["a,b", " a , b ", "[a, b]", "['a', \"b\"]"])
+def test_a_list_may_be_written_where_only_text_can_be(text: str) -> None:
+    assert listed(text) == ["a", "b"]
+    assert listed(["a", 1]) == ["a", 1]
+
+
+@pytest.mark.parametrize("text", ["", "[]", " "])
+def test_an_empty_list_too(text: str) -> None:
+    assert listed(text) == []

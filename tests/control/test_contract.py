@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voicebotd.control import contract_appointments, contract_params, contract_results, contract_status
+from voicebotd.control import contract_appointments, contract_params, contract_results, contract_status, contract_tools
 from voicebotd.control.contract import ERRORS, FLEETING_TOPICS, METHODS, STATE_TOPICS, TOPICS, ExitCode, Method
 from voicebotd.control.contract_types import fields_of, needs_admin
 
@@ -16,6 +16,7 @@ NAMES = {
     "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
+    "tools.list", "tools.call",
     "appointments.list", "appointments.export", "appointments.cancel",
     "history.export", "history.purge",
     "usage.get", "events.subscribe", "events.unsubscribe", "log.level",
@@ -41,7 +42,9 @@ def test_required_parameters_come_first_because_they_bind_by_position_too(method
     assert required == sorted(required, reverse=True)
 
 
-@pytest.mark.parametrize("module", [contract_appointments, contract_params, contract_results, contract_status])
+@pytest.mark.parametrize(
+    "module", [contract_appointments, contract_params, contract_results, contract_status, contract_tools]
+)
 def test_every_type_is_used_and_every_field_documented(module: Any) -> None:
     types = [
         value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__
@@ -85,7 +88,7 @@ def test_the_client_can_import_the_contract_without_anything_but_the_standard_li
     script = (
         "import sys; import voicebotd.control.contract, voicebotd.control.contract_docs\n"
         "heavy = {'pydantic', 'structlog', 'asyncio', 'voicebotd.control.jsonrpc'} & set(sys.modules)\n"
-        "parts = ('appointments', 'params', 'results', 'status')\n"
+        "parts = ('appointments', 'params', 'results', 'status', 'tools')\n"
         "lazy = {f'voicebotd.control.contract_{name}' for name in parts} & set(sys.modules)\n"
         "sys.exit(f'{heavy} {lazy}' if heavy or lazy else 0)"
     )

@@ -165,6 +165,7 @@ def test_the_contract_gives_the_owner_alone_what_the_table_of_rights_says() -> N
         "config.set",
         "history.export",
         "history.purge",
+        "tools.call",
     }
 
 

@@ -15,6 +15,7 @@ from voicebotctl.cli import main
 from voicebotd.control import contract_appointments as a
 from voicebotd.control import contract_results as r
 from voicebotd.control import contract_status as s
+from voicebotd.control import contract_tools as t
 
 DEADLINE_S = 10.0
 HELLO = {"jsonrpc": "2.0", "method": "hello", "params": {"protocol": "1.0", "version": "0.1.0", "state": "off"}}
@@ -83,6 +84,22 @@ SPOKEN = r.ModelUsage(
 )
 WRITTEN = r.ModelUsage(model="gpt-transcribe", kind="transcription", count=1, priced=True, audio_s=30.0, usd=0.00225)
 ENTRY = r.HistoryEntry(conversation_id="c1", started_at=1000.0, ended_at=1065.0, model="gpt-x", turns=2)
+FUNCTION = t.ToolEntry(
+    name="opening_hours",
+    description="Tell when the shop is open.",
+    source="/etc/voicebotd/tools/hours.py",
+    group="hours",
+    enabled=True,
+    timeout_s=20.0,
+    parameters={
+        "type": "object",
+        "properties": {
+            "day": {"type": "string", "enum": ["monday", "tuesday"]},
+            "code": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        },
+        "required": ["day"],
+    },
+)
 APPOINTMENT = a.AppointmentEntry(
     appointment_id="a1",
     service="consultation",
@@ -168,6 +185,10 @@ ANSWERS: dict[str, Any] = {
         ],
         next=41,
     ),
+    "tools.list": t.ToolList(
+        tools=[FUNCTION], faults=[t.ToolFault(source="/etc/voicebotd/tools/bad.py", message="line 3: invalid syntax")]
+    ),
+    "tools.call": t.ToolCalled(name="opening_hours", output="from nine to five", duration_ms=3),
     "appointments.list": a.AppointmentList(appointments=[APPOINTMENT], time_zone="Europe/Berlin", more=False),
     "appointments.export": a.AppointmentsExport(calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", count=1),
     "appointments.cancel": a.AppointmentCancelled(appointment=APPOINTMENT),

@@ -82,6 +82,15 @@ TABLE = {
         [("history.get", {"conversation_id": "c1"})],
         "assistant: Yes, at ten.  [interrupted; heard: Yes,]",
     ),
+    "tools": (["tools"], [("tools.list", {})], "opening_hours  day=monday|tuesday [code=string]  may call it"),
+    "tools call": (
+        ["tools", "call", "opening_hours", "day=monday"],
+        [
+            ("tools.list", {}),
+            ("tools.call", {"name": "opening_hours", "arguments": {"day": "monday"}}),
+        ],
+        "from nine to five",
+    ),
     "appointments list": (["appointments", "list"], [("appointments.list", {})], "Anna Meyer"),
     "appointments export": (["appointments", "export"], [("appointments.export", {})], "BEGIN:VCALENDAR"),
     "appointments cancel": (

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from voicebotd.config.section import Section, key
+from voicebotd.config.section import Section, key, listed
 from voicebotd.errors import Problem
 
 PREFIX = "tools.appointments."
@@ -40,14 +40,8 @@ def _clock(value: object) -> object:
     return value
 
 
-def _parts(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
 def _days(value: object) -> object:
-    value = _parts(value)
+    value = listed(value)
     # YAML reads a bare 2026-12-24 as a date.
     return [each.isoformat() if type(each) is date else each for each in value] if isinstance(value, list) else value
 
@@ -115,11 +109,11 @@ class Appointments(Section):
     """When the first appointment of a day may begin, on the shop's clock."""
     close: Closing = key("17:00", "live", allowed="a time after open, up to 24:00")
     """When the last appointment of a day must be over."""
-    days: Annotated[list[Weekday], BeforeValidator(_parts), Field(min_length=1)] = key(
+    days: Annotated[list[Weekday], BeforeValidator(listed), Field(min_length=1)] = key(
         ["mon", "tue", "wed", "thu", "fri"], "live", allowed="a list of mon, tue, wed, thu, fri, sat, sun"
     )
     """The weekdays on which the shop is open."""
-    breaks: Annotated[list[Break], BeforeValidator(_parts)] = key(
+    breaks: Annotated[list[Break], BeforeValidator(listed)] = key(
         [], "live", allowed="a list of stretches such as 12:00-13:00"
     )
     """Times of every day at which nobody can be there."""

@@ -23,7 +23,7 @@ from voicebotd.errors import ConfigError, Problem
 
 PROFILE_KEY = "conversation.profile"
 INSTRUCTIONS_KEY = "session.instructions"
-PATH_KEYS = frozenset({"control.socket", "history.path"})
+PATH_KEYS = frozenset({"control.socket", "history.path", "tools.directory"})
 ENVIRONMENT_PREFIX = "VOICEBOTD_"
 SEED_VARIABLES = {
     "AUDIO_INPUT_DEVICE": "audio.input_device",

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from voicebotd.config.appointments import Appointments
 from voicebotd.config.budget import Budget
 from voicebotd.config.section import Section
 from voicebotd.config.section import key as _key
+from voicebotd.config.tools import OFFERED_ALLOWED, Offered, Tools
 
 FILE_PREFIX = "file:"
 
@@ -132,6 +132,11 @@ class Session(Section):
     """Longest single answer; one second of speech is 20 tokens. `inf`: the model's own limit."""
     truncation: Literal["auto", "disabled"] = _key("auto", "reconnect")
     """When the conversation outgrows the model's memory: `auto` forgets the oldest turns, `disabled` fails."""
+    tools: Offered = _key(["appointments"], "live", allowed=OFFERED_ALLOWED)
+    """What the model may call (`voicebotctl tools` lists all there is), and besides whatever is in `tools.directory`.
+    An empty list: nothing at all."""
+    tool_choice: Literal["auto", "none"] = _key("auto", "reconnect")
+    """Whether the model calls functions when it sees fit (`auto`) or never (`none`)."""
 
 
 class TurnDetection(Section):
@@ -240,12 +245,6 @@ class AudioFile(Section):
     """`real_time` sends as a visitor would speak, `fast` as fast as the service takes it."""
 
 
-class Tools(Section):
-    """The functions that the model can call."""
-
-    appointments: Appointments = Field(default_factory=Appointments)
-
-
 class History(Section):
     """What is kept of conversations."""
 
@@ -301,20 +300,10 @@ class Settings(Section):
     log: Log = Field(default_factory=Log)
 
 
-LATER_KEYS = (
-    "session.tools",
-    "session.tool_choice",
-    "tools.timeout_s",
-    "tools.directory",
-    "tools.modules",
-    "history.recordings",
-)
+LATER_KEYS = ("history.recordings",)
 """Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
 
 LATER_DEFAULTS: dict[str, Any] = {
-    "session.tool_choice": "auto",
-    "tools.directory": None,
-    "tools.modules": [],
     "history.recordings": False,
 }
 """Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""

@@ -283,6 +283,20 @@ METHODS: dict[str, Method] = {
             errors=("history.unavailable",),
         ),
         Method(
+            name="tools.list",
+            summary="list the functions, with their schemas, and what is broken among their sources",
+            result="tools.ToolList",
+            scope="read",
+        ),
+        Method(
+            name="tools.call",
+            summary="run one function, whether the model sees it or not",
+            params="tools.ToolCallParams",
+            result="tools.ToolCalled",
+            scope="admin",
+            errors=("tool.failed",),
+        ),
+        Method(
             name="appointments.list",
             summary="list appointments, the earliest first",
             params="appointments.AppointmentsListParams",

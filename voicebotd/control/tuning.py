@@ -19,6 +19,7 @@ from voicebotd.config.layers import INSTRUCTIONS_KEY, PROFILE_KEY
 from voicebotd.config.load import Kept, LoadedConfig, change, forget, persist, returned, to_persist
 from voicebotd.config.model import Settings
 from voicebotd.config.reload import Change, diff
+from voicebotd.control.retooling import Retooling
 from voicebotd.conversation.commands import Command, SetBargeIn, SetInstructions, SetTurnDetection
 from voicebotd.conversation.manager import ConversationManager
 
@@ -70,9 +71,11 @@ class Tuning:
         live: Mapping[str, Apply],
         reconnect: Callable[[LoadedConfig], None],
         derived: Derived,
+        retooling: Retooling,
         publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self.loaded = loaded
+        self._retooling = retooling
         self._manager = manager
         self._load_again = load_again
         self._live = live
@@ -93,9 +96,10 @@ class Tuning:
             return await self._take_over(after, kept=kept, ends_loan=PROFILE_KEY in values)
 
     async def reload(self) -> Outcome:
-        """Read the files again. Raises ConfigError with every problem; the old configuration then stays in force."""
+        """Read the files again, those of functions too. Raises ConfigError with every problem; the old configuration
+        then stays in force."""
         async with self._one_at_a_time:
-            return await self._take_over(await asyncio.to_thread(self._load_again), ends_loan=True)
+            return await self._take_over(await asyncio.to_thread(self._load_again), ends_loan=True, reload=True)
 
     async def lend(self, profile: str) -> None:
         """Put a profile in force for the conversation that is about to begin. Raises like `set`."""
@@ -133,11 +137,14 @@ class Tuning:
             configured = {INSTRUCTIONS_KEY: files.settings.session.instructions}
             await self._take_over(change(self.loaded, configured, files.sources[INSTRUCTIONS_KEY]))
 
-    async def _take_over(self, after: LoadedConfig, *, kept: Kept | None = None, ends_loan: bool = False) -> Outcome:
+    async def _take_over(
+        self, after: LoadedConfig, *, kept: Kept | None = None, ends_loan: bool = False, reload: bool = False
+    ) -> Outcome:
         """Apply and keep all of it. What a refusal leaves undone, and what nobody awaits any more, is taken back."""
         before = self.loaded
         changes = diff(before, after)
         hung_up = False
+        functions = await self._retooling.find(after, changes, again=reload)
         with ExitStack() as undo:
             if any(each.applied == "reconnect" for each in changes):
                 self._reconnect(after)
@@ -145,6 +152,7 @@ class Tuning:
             vad = await self._tune(SetTurnDetection, _VAD, changes, undo)
             barge_in = await self._tune(SetBargeIn, _BARGE_IN, changes, undo)
             await self._instruct(changes, before, after, undo)
+            await self._retooling.apply(functions, undo)
             for each in changes:
                 if (apply := self._live.get(each.key)) is not None:
                     apply(each.new)

@@ -87,8 +87,11 @@ class Toolbox:
         if self._compose():
             self.on_served()
 
+    def catalogue_of(self, stock: Stock) -> Catalogue:
+        """What would follow from it."""
+        return compose((*self._built_in, *stock.sources, *self._served.values()), stock.wish.offered)
+
     def _compose(self) -> bool:
         before = self.function_tools
-        everything = (*self._built_in, *self._stock.sources, *self._served.values())
-        self.catalogue = compose(everything, self._stock.wish.offered)
+        self.catalogue = self.catalogue_of(self._stock)
         return self.function_tools != before

@@ -24,6 +24,8 @@ from voicebotd.store.database import Database
 from voicebotd.store.export import Export
 from voicebotd.store.purge import Purge
 from voicebotd.store.usage import UsageRepository
+from voicebotd.tools.runner import ToolRunner
+from voicebotd.tools.toolbox import Toolbox
 
 Answer = TypeVar("Answer")
 ProcessFile = Callable[[int, str | None, Literal["real_time", "fast"] | None], Awaitable[FileDocument]]
@@ -56,6 +58,8 @@ class Box:
     manager: ConversationManager
     audio: AudioManager
     link: OpenAIService
+    toolbox: Toolbox
+    tools: ToolRunner
     tuning: Tuning
     history: Repositories | None
     """None: no history is kept."""

@@ -55,7 +55,7 @@ def describe(box: Box) -> Status:
         link=_link(box),
         audio=_audio(box),
         vad=VadSettings(**(snapshot.confirmed or snapshot.turn_detection)),
-        tools=[],
+        tools=[tool.name for tool in box.toolbox.catalogue.offered],
         usage=usage_status(snapshot.spending),
         health={
             name: HealthStatus(ok=one.ok, state=one.state, reason=one.reason, hint=one.hint)

@@ -1,0 +1,47 @@
+"""What the methods of the functions take and return.
+
+Owns names, defaults and units, as contract_params.py and contract_results.py do for the other methods; apart from them,
+because a client that asks for something else need not make these. Standard library only. No
+`from __future__ import annotations`: readers want real types.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicebotd.control.contract_types import doc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallParams:
+    name: str = field(metadata=doc("name of the function, as tools.list tells it; the model need not see it"))
+    arguments: dict[str, Any] = field(default_factory=dict, metadata=doc("by the function's schema"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolEntry:
+    name: str = field(metadata=doc("as the model calls it"))
+    description: str = field(metadata=doc("what the model reads of it"))
+    source: str = field(metadata=doc("where it was found: a module, a file, a server"))
+    group: str = field(metadata=doc("under which session.tools may name it together with what came with it"))
+    enabled: bool = field(metadata=doc("the model may call it"))
+    timeout_s: float = field(metadata=doc("how long it may take", unit="s"))
+    parameters: dict[str, Any] = field(metadata=doc("JSON Schema of its arguments"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFault:
+    source: str = field(metadata=doc("what is broken: a file, a module, a key"))
+    message: str = field(metadata=doc("why"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolList:
+    tools: list[ToolEntry] = field(metadata=doc("all that can be called, in the order in which they were found"))
+    faults: list[ToolFault] = field(metadata=doc("what is broken and left out"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled:
+    name: str = field(metadata=doc("the function"))
+    output: str = field(metadata=doc("what the model would be told"))
+    duration_ms: int = field(metadata=doc("how long it took", unit="ms"))

@@ -1,0 +1,46 @@
+"""tools.*: which functions there are, and a call by hand."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+from voicebotd.control.caller import Caller
+from voicebotd.control.contract_params import NoParams
+from voicebotd.control.contract_tools import ToolCalled, ToolCallParams, ToolEntry, ToolFault, ToolList
+from voicebotd.control.dispatcher import Handler
+from voicebotd.control.handlers.box import Box
+from voicebotd.control.jsonrpc import refusal
+from voicebotd.tools.registry import Call
+
+
+def tool_handlers(box: Box) -> dict[str, Handler]:
+    """Return the handlers of these methods, for the `Dispatcher`."""
+
+    async def list_(_params: NoParams, _caller: Caller) -> ToolList:
+        catalogue, timeout_s = box.toolbox.catalogue, box.toolbox.stock.wish.timeout_s
+        return ToolList(
+            tools=[
+                ToolEntry(
+                    name=tool.name,
+                    description=tool.description,
+                    source=tool.source,
+                    group=tool.group,
+                    enabled=tool in catalogue.offered,
+                    timeout_s=tool.timeout_s or timeout_s,
+                    parameters=tool.parameters,
+                )
+                for tool in catalogue.tools.values()
+            ],
+            faults=[ToolFault(source=fault.source, message=fault.message) for fault in catalogue.faults],
+        )
+
+    async def call(params: ToolCallParams, _caller: Caller) -> ToolCalled:
+        # Another name each time: two calls by hand are two wishes.
+        by_hand = Call(call_id=f"by_hand_{uuid4().hex}", conversation_id="")
+        outcome = await box.tools.call(params.name, json.dumps(params.arguments), by_hand)
+        if outcome.status != "completed":
+            raise refusal("tool.failed", json.loads(outcome.output)["error"], hint="voicebotctl tools shows its schema")
+        return ToolCalled(name=params.name, output=outcome.output, duration_ms=outcome.duration_ms)
+
+    return {"tools.list": list_, "tools.call": call}

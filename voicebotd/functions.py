@@ -1,0 +1,81 @@
+"""From the configuration to the functions: the package's own, bound to what they need, and all that the owner added.
+
+Owns the translation of settings into what the toolbox looks for, and what is said of functions that are broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from voicebotd.booking import Booking
+from voicebotd.config.load import LoadedConfig
+from voicebotd.config.model import Settings
+from voicebotd.config.paths import database_path
+from voicebotd.errors import Problem, StorageError
+from voicebotd.store.database import Database
+from voicebotd.tools.appointments import GROUP
+from voicebotd.tools.catalogue import SELECTION_KEY, Fault
+from voicebotd.tools.sources import from_functions
+from voicebotd.tools.toolbox import Toolbox, Wish
+
+RETOOLED = frozenset({SELECTION_KEY, "tools.timeout_s", "tools.directory", "tools.modules"})
+"""Keys that change what there is to call, or how."""
+log = structlog.get_logger("tools")
+
+
+def wish_of(settings: Settings) -> Wish:
+    tools = settings.tools
+    return Wish(
+        directory=None if tools.directory is None else Path(tools.directory),
+        modules=tuple(tools.modules),
+        offered=tuple(settings.session.tools),
+        timeout_s=tools.timeout_s,
+    )
+
+
+def toolbox_of(loaded: LoadedConfig, booking: Booking) -> Toolbox:
+    """All that can be called as configured. What is broken is logged and left out, the rest works.
+
+    Foreign code is loaded here.
+    """
+    toolbox = Toolbox([from_functions("voicebotd.tools.appointments", GROUP, booking.tools.functions)])
+    toolbox.take(toolbox.look(wish_of(loaded.settings)))
+    tell_faults(toolbox.catalogue.faults)
+    return toolbox
+
+
+@asynccontextmanager
+async def functions_of(loaded: LoadedConfig) -> AsyncIterator[Toolbox]:
+    """The same for who holds one conversation without the daemon, with the book open meanwhile."""
+    database = Database(database_path(loaded.settings, loaded.paths))
+    booking = Booking(database, lambda: loaded.settings.tools.appointments)
+    try:
+        await database.open()
+    except StorageError as error:
+        log.warning("the book of appointments cannot be opened", reason=error.message, hint=error.hint)
+    try:
+        yield await asyncio.to_thread(toolbox_of, loaded, booking)
+    finally:
+        await database.close()
+
+
+def tell_faults(faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        log.error("a source of functions is broken and left out", source=fault.source, reason=fault.message)
+
+
+def problems(loaded: LoadedConfig) -> list[Problem]:
+    """What is wrong with the functions, for `--check`. Nothing is called, and no database touched."""
+    booking = Booking(Database(Path("unused")), lambda: loaded.settings.tools.appointments)
+    faults = toolbox_of(loaded, booking).catalogue.faults
+    return [problem_of(fault, loaded) for fault in faults]
+
+
+def problem_of(fault: Fault, loaded: LoadedConfig) -> Problem:
+    source = loaded.sources[SELECTION_KEY] if fault.source == SELECTION_KEY else ""
+    return Problem(key=fault.source, message=fault.message, source=source)
