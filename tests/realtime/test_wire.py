@@ -154,8 +154,22 @@ def test_a_server_that_ends_every_turn_by_itself_is_asked_to_do_so_even_where_th
 
 
 def test_a_server_that_only_speaks_is_not_asked_to_write() -> None:
-    written = fx.CreateResponse(event_id="e", instructions="i", output="text")
+    written = fx.CreateResponse(event_id="e", instructions="i", output="text", calls_functions=False)
     assert said(Wire(DIALECTS["grok"]).encode(written))["response"] == {"instructions": "i"}
+    assert said(Wire(DIALECTS["grok"]).encode(replace(written, instructions=None))) == {
+        "type": "response.create",
+        "event_id": "e",
+    }
+
+
+def test_a_call_that_cannot_be_told_is_not_answered_either() -> None:
+    wire = Wire(DIALECTS["qwen"])
+    call = fx.CreateFunctionCall(event_id="e", item_id="i", call_id="c", name="f", arguments="{}")
+    output = fx.CreateFunctionOutput(event_id="e2", item_id="i2", call_id="c", output="[]")
+    assert isinstance(wire.encode(output), dict)
+    assert isinstance(wire.encode(call), Unsent)
+    assert wire.encode(output) == Unsent(feature="messages")
+    assert isinstance(wire.encode(replace(output, call_id="its_own")), dict)
 
 
 def test_a_setting_that_a_server_lacks_is_left_out_also_of_a_live_change() -> None:

@@ -14,6 +14,7 @@ from voicebotd.conversation.effects import (
     CancelResponse,
     ClearInput,
     CommitInput,
+    CreateFunctionCall,
     CreateMessage,
     DeleteItem,
     ToService,
@@ -23,11 +24,11 @@ from voicebotd.conversation.effects import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """`without`: what follows where a server lacks it. `message`: not sent then. `setting`: its place in the GA
-    session, left out then, which nobody misses where it was to be `unset`. `answered`: somebody waits for it."""
+    """`without`: what follows where a server lacks it. `messages`: not sent then. `setting`: its place in the GA
+    session, left out then, which nobody misses where it was to be `unset`. `answered`: somebody may wait for it."""
 
     without: str
-    message: type[ToService] | None = None
+    messages: tuple[type[ToService], ...] = ()
     answered: bool = False
     setting: tuple[str, ...] = ()
     unset: object = None
@@ -37,20 +38,22 @@ _DETECTION = ("audio", "input", "turn_detection")
 
 FEATURES: Mapping[str, Feature] = MappingProxyType(
     {
-        "truncate": Feature(without="the service remembers what was not heard", message=TruncateItem),
-        "cancel": Feature(without="an interrupted answer is made, and paid for, to its end", message=CancelResponse),
-        "delete": Feature(without="a noise stays in the conversation", message=DeleteItem),
+        "truncate": Feature(without="the service remembers what was not heard", messages=(TruncateItem,)),
+        "cancel": Feature(
+            without="an interrupted answer is made, and paid for, to its end", messages=(CancelResponse,)
+        ),
+        "delete": Feature(without="a noise stays in the conversation", messages=(DeleteItem,)),
         "clear": Feature(
-            without="what was said right before push to talk or a noise may count as said", message=ClearInput
+            without="what was said right before push to talk or a noise may count as said", messages=(ClearInput,)
         ),
         "commit": Feature(
             without="push to talk and turn_detection.type none or local cannot end a turn",
-            message=CommitInput,
+            messages=(CommitInput,),
             answered=True,
         ),
         "messages": Feature(
             without="nothing can be told to it in writing: voicebotctl send, the context of an earlier session",
-            message=CreateMessage,
+            messages=(CreateMessage, CreateFunctionCall),
             answered=True,
         ),
         "confirmation": Feature(without="the service does not say which settings it took"),
@@ -99,4 +102,4 @@ def feature_of(effect: ToService) -> str | None:
     return _BY_MESSAGE.get(type(effect))
 
 
-_BY_MESSAGE = {feature.message: name for name, feature in FEATURES.items() if feature.message is not None}
+_BY_MESSAGE = {message: name for name, feature in FEATURES.items() for message in feature.messages}

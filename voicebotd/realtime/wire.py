@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from voicebotd.conversation.effects import (
     AppendAudio,
-    CreateResponse,
+    CreateFunctionCall,
+    CreateFunctionOutput,
     ToService,
     UpdateSession,
 )
@@ -76,6 +77,7 @@ class Wire:
         self._shape: Shape | None = dialect.shape
         self._lacks = set(dialect.lacks)
         self._asked: OrderedDict[str, str] = OrderedDict()
+        self._untold_calls: set[str] = set()
         self._sent_bytes = 0
         self._sounding: AudioDelta | None = None
         self._rates_hz = (dialect.input_rate_hz, dialect.output_rate_hz)
@@ -115,20 +117,33 @@ class Wire:
         if isinstance(effect, UpdateSession):
             return self._update(effect)
         feature = feature_of(effect)
+        if feature is not None and feature in self.lacks:
+            return self._unsent(effect, feature)
+        if isinstance(effect, CreateFunctionOutput) and effect.call_id in self._untold_calls:
+            return Unsent(feature="messages")
         if feature is not None:
-            if feature in self.lacks:
-                answer = _refusal(feature, effect.event_id) if FEATURES[feature].answered else None
-                return Unsent(feature=feature, answer=answer)
             self._remember(effect.event_id, feature)
-        if isinstance(effect, CreateResponse) and "text_output" in self.lacks:
-            effect = replace(effect, output=None)
         message = encode(effect)
+        if "response" in message:
+            message = self._possible_create(message)
         return flat_message(message) if self.shape == "beta" else message
 
     def append_audio(self, pcm: bytes) -> JsonObject:
         """Return the client event that carries microphone audio (24 kHz, 16 bit, mono)."""
         self._sent_bytes += len(pcm)
         return append_audio(self._up.push(pcm))
+
+    def _unsent(self, effect: ToService, feature: str) -> Unsent:
+        if isinstance(effect, CreateFunctionCall):
+            self._untold_calls.add(effect.call_id)
+        answer = _refusal(feature, effect.event_id) if FEATURES[feature].answered else None
+        return Unsent(feature=feature, answer=answer)
+
+    def _possible_create(self, message: JsonObject) -> JsonObject:
+        """A `response.create` without the overrides of what this server lacks; an empty rest is left out."""
+        overrides = [(name,) for feature, name in _OVERRIDES.items() if feature in self.lacks]
+        response = without(message["response"], overrides)
+        return {**message, "response": response} if response else without(message, [("response",)])
 
     def _update(self, effect: UpdateSession) -> JsonObject | Unsent:
         if effect.turn_detection is not None and self._cannot_end(effect.turn_detection):
@@ -244,6 +259,13 @@ class Wire:
         ):
             self._lacks.add(feature)
 
+
+_OVERRIDES = {
+    "text_output": "output_modalities",
+    "max_output_tokens": "max_output_tokens",
+    "tool_choice": "tool_choice",
+}
+"""What a single response can have otherwise than the session, by the feature that it needs."""
 
 _NOT_IN_BETA = frozenset({"idle_timeout", "truncation"})
 
