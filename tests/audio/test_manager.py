@@ -21,6 +21,7 @@ from voicebotd.audio import selection as selection_module
 from voicebotd.audio.devices import DeviceInfo
 from voicebotd.audio.manager import AudioManager
 from voicebotd.audio.options import AudioOptions, FileOptions, Level, Pace
+from voicebotd.audio.protocol import Heartbeat
 from voicebotd.conversation.effects import TurnRule
 from voicebotd.conversation.events import (
     AudioInputEnded,
@@ -39,6 +40,19 @@ from voicebotd.conversation.events import (
 from voicebotd.errors import AudioError
 
 DEADLINE_S = 20.0
+BEAT = Heartbeat(
+    silent_ms=0,
+    input_blocks=1,
+    output_blocks=1,
+    input_frames=0,
+    epoch=0,
+    handed_samples=0,
+    xruns=0,
+    starved_blocks=0,
+    dropped_capture_frames=0,
+    drift_corrections=0,
+    input_level_dbfs=-60.0,
+)
 
 
 class Box:
@@ -204,26 +218,49 @@ async def test_a_frozen_process_cannot_hold_up_the_end(tone: str) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("signal_number", [signal.SIGABRT, signal.SIGKILL])
-async def test_an_echo_canceller_with_which_one_process_after_another_dies_is_left_out(
-    tone: str, signal_number: int
+@pytest.mark.parametrize(
+    ("signal_number", "by_itself"), [(signal.SIGABRT, True), (signal.SIGSTOP, True), (signal.SIGKILL, False)]
+)
+async def test_a_process_that_dies_or_freezes_by_itself_is_told_from_one_that_is_killed(
+    tone: str, signal_number: int, by_itself: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crashed = signal_number != signal.SIGKILL  # that one comes from outside
-    async with box(file_options(tone, pace="real_time", echo_control="aec")) as subject:
-        for life in range(1, 4):
-            await subject.until_said(AudioReady, life)
-            await subject.until(lambda: subject.manager.status.echo_rung)
-            before = subject.manager.status
-            subject.kill(signal_number)
-        await subject.until_said(AudioReady, 4)
-        await subject.until(lambda: subject.manager.status.echo_rung)
-        status = subject.manager.status
-        subject.manager.set_echo_control("aec")
-        await subject.until(lambda: "died" not in subject.manager.status.echo_why)
-    assert "died" not in before.echo_why
-    assert status.echo_control == "aec"
-    assert (status.echo_why.startswith("instead of aec: with it the audio process died")) == crashed
-    assert not crashed or status.echo_rung == "gate"
+    monkeypatch.setattr("voicebotd.audio.watch.PATIENCE", 2)  # a file is waited for longer than a sound card
+    ends: list[bool] = []
+    async with box(file_options(tone, pace="real_time")) as subject:
+        await subject.until_said(AudioReady)
+        gone = subject.manager.gone
+
+        def note(reason: str, *, crashed: bool = False) -> None:
+            ends.append(crashed)
+            gone(reason, crashed=crashed)
+
+        monkeypatch.setattr(subject.manager, "gone", note)
+        subject.kill(signal_number)
+        await subject.until_said(AudioLost)
+    assert ends[0] is by_itself
+
+
+@pytest.mark.asyncio
+async def test_an_echo_canceller_with_which_one_process_after_another_dies_is_left_out(tone: str) -> None:
+    manager = Box(file_options(tone, echo_control="aec")).manager
+    for _ in range(3):
+        assert manager.opening().settings.echo_control == "aec"
+        manager.gone("it died", crashed=True)
+    assert manager.opening().settings.echo_control == "gate"
+    manager.received(replace(BEAT, echo_rung="gate", echo_why="as configured"))
+    assert manager.status.echo_control == "aec"
+    assert manager.status.echo_why.startswith("instead of aec: with it the audio process died")
+    manager.set_echo_control("aec")
+    assert manager.opening().settings.echo_control == "aec"
+    assert manager.status.echo_why == "as configured"
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_is_killed_or_loses_its_device_says_nothing_about_the_echo_canceller(tone: str) -> None:
+    manager = Box(file_options(tone, echo_control="aec")).manager
+    for _ in range(5):
+        manager.gone("the device is gone")
+    assert manager.opening().settings.echo_control == "aec"
 
 
 @pytest.mark.asyncio
