@@ -52,3 +52,14 @@ def test_what_is_told_twice_or_out_of_order_changes_nothing() -> None:
     assert evidence.extent_ms(10.0, 11.0) == 1000
     evidence.silence()
     assert not evidence.sounding
+
+
+def test_the_first_voice_after_a_moment_is_known_if_it_was_not_judged_and_is_not_long_past() -> None:
+    evidence = heard(10.0, 11.2, 20.0, 21.2, 30.0)
+    assert evidence.first_since(0.0, after_s=0.0) == 10.0
+    assert evidence.first_since(11.0, after_s=0.0) == 20.0, "the first had ended by then"
+    assert evidence.first_since(0.0, after_s=10.0) == 20.0, "the first was judged"
+    assert evidence.first_since(0.0, after_s=25.0) == 30.0, "it sounds still"
+    assert evidence.first_since(0.0, after_s=30.0) is None
+    assert heard(10.0, 11.2).first_since(20.0, after_s=0.0) is None
+    assert heard(10.0).first_since(20.0, after_s=0.0) == 10.0, "it began before and goes on"

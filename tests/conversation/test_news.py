@@ -32,3 +32,9 @@ def test_devices_and_errors_are_told() -> None:
     assert data(news.device_ready(ev.AudioReady(input_name="mic", output_name="box")))["input"] == "mic"
     assert data(news.service_error(ev.ServerError(code="c", message="m")))["code"] == "c"
     assert data(news.no_answer())["code"] == "no_answer"
+
+
+def test_the_state_is_told_and_beside_it_what_the_visitor_was_told_of_the_link() -> None:
+    plain = {"state": "listening", "before": "connecting", "conversation_id": "c"}
+    assert data(news.state("listening", "connecting", "c", notice="")) == plain
+    assert data(news.state("listening", "connecting", "c", notice="connection_back"))["notice"] == "connection_back"
