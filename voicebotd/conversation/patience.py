@@ -100,4 +100,5 @@ class Patience:
         if now_s - self._sign_at_s < self._policy.signs_within_s - SOON_S:
             return []  # something came meanwhile: the timer is set anew
         self.trouble = news.ANSWER_IS_MISSING
+        self._sign_at_s = now_s  # it is said once: the loss that follows takes a moment
         return [news.no_answer(), fx.DropLink(reason=news.ANSWER_STOPPED)]
