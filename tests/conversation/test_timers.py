@@ -21,11 +21,3 @@ def test_a_timer_that_was_cancelled_meanwhile_did_not_fire() -> None:
     assert timers.fired("t")
     assert not timers.fired("t")
     assert timers.keep("t", wanted=True, delay_s=2.0) == [SetTimer(name="t", delay_s=2.0)], "it can run again"
-
-
-def test_a_timer_that_is_started_again_begins_anew() -> None:
-    timers = Timers()
-    assert timers.again("t", delay_s=2.0) == [SetTimer(name="t", delay_s=2.0)]
-    assert timers.again("t", delay_s=5.0) == [SetTimer(name="t", delay_s=5.0)]
-    assert timers.keep("t", wanted=False, delay_s=0.0) == [CancelTimer(name="t")]
-    assert not timers.fired("t")
