@@ -166,10 +166,9 @@ class Turns:
 
     def forget_unrecorded(self) -> None:
         """What began and never sounded was lost with its session."""
-        for item_id in self._unrecorded:
+        for item_id in [item_id for item_id in reversed(self._open) if item_id in self._unrecorded]:
             self._text.pop(item_id, None)
-            if (record := self._open.pop(item_id, None)) is not None:
-                self.count -= record.number == self.count  # the number of the newest is free again
+            self.count -= self._open.pop(item_id).number == self.count  # the number of the newest is free again
         self._unrecorded.clear()
 
     def told_again(self, item_ids: Iterable[str]) -> None:
