@@ -14,6 +14,10 @@ from voicebotd.conversation.records import TurnRecord
 from voicebotd.conversation.turns import Turns, heard_part
 
 
+def records(effects: list[Effect]) -> list[TurnRecord]:
+    return [effect.record for effect in effects if isinstance(effect, Record)]
+
+
 def last(effects: list[Effect]) -> TurnRecord:
     record = [effect for effect in effects if isinstance(effect, Record)][-1].record
     assert isinstance(record, TurnRecord)
@@ -179,3 +183,111 @@ def test_an_item_that_was_interrupted_before_it_sounded_keeps_its_words_and_was_
     record = last(turns.unheard(["a1", "nobody"]))
     assert (record.generated_text, record.heard_text, record.status) == ("Good", "", "interrupted")
     assert turns.unheard(["a1"]) == [], "it is over already"
+
+
+# An answer is recorded when it sounds or is over.
+
+
+def test_an_answer_that_begins_to_sound_is_recorded_once() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    sounds = last(turns.assistant_sounds("a1"))
+    assert (sounds.number, sounds.role, sounds.response_id, sounds.status) == (1, "assistant", "r1", "in_progress")
+    assert turns.assistant_sounds("a1") == []
+    assert turns.assistant_sounds("nobody") == []
+
+
+def test_an_answer_that_was_pushed_out_before_it_sounded_is_not_recorded() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    for number in range(Turns.MAX_OPEN):
+        turns.visitor_began(f"u{number}")
+    assert turns.assistant_sounds("a1") == []
+
+
+def test_an_answer_that_is_written_only_is_recorded_when_it_is_over() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    assert len(records(turns.assistant_finished_writing("a1", "Hello"))) == 1
+    assert turns.assistant_sounds("a1") == [], "that was its record"
+
+
+# When the session goes.
+
+
+def test_answers_that_never_sounded_leave_nothing_and_their_numbers_are_free_again() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    for item_id in ("a1", "a2", "a3"):
+        turns.assistant_began(item_id, "r1")
+        turns.assistant_wrote(item_id, "Hello")
+    turns.forget_unrecorded()
+    turns.forget_unrecorded()
+    assert [record.item_id for record in turns.so_far()] == ["u1"]
+    assert turns.text_of("a1") == ""
+    assert last(turns.visitor_began("u2")).number == 2
+
+
+def test_the_number_of_what_was_forgotten_is_not_given_away_where_something_came_after_it() -> None:
+    turns = Turns("c")
+    turns.assistant_began("a1", "r1")
+    turns.visitor_began("u1")
+    turns.forget_unrecorded()
+    assert last(turns.visitor_began("u2")).number == 3
+
+
+def test_the_turns_so_far_are_known_with_what_is_written_of_them() -> None:
+    turns = Turns("c")
+    turns.said("m1", "system", "Be brief.")
+    turns.visitor_said("u1", "Hi")
+    turns.assistant_began("a1", "r1")
+    turns.assistant_wrote("a1", "Good mor")
+    assert [(one.item_id, one.generated_text) for one in turns.so_far()] == [
+        ("m1", "Be brief."),
+        ("u1", "Hi"),
+        ("a1", "Good mor"),
+    ]
+
+
+def test_what_the_visitor_said_aloud_after_a_turn_is_known_and_what_was_typed_is_not_among_it() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.assistant_began("a1", "r1")
+    turns.visitor_began("u2")
+    turns.said("m1", "user", "typed")
+    turns.visitor_began("u3")
+    assert turns.spoken_after(1) == ["u2", "u3"]
+    assert turns.spoken_after(99) == []
+
+
+def test_what_a_new_session_hears_again_is_the_same_turn_under_another_name() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.visitor_said("u1", "half a")
+    turns.told_again(["u1"])
+    assert turns.visitor_began("x1") == []
+    said = last(turns.visitor_said("x1", "half a sentence"))
+    assert (said.item_id, said.number, said.generated_text) == ("u1", 1, "half a sentence")
+    assert turns.told() == []
+    assert last(turns.visitor_began("x2")).number == 2, "the next is a turn of its own"
+
+
+def test_a_turn_that_is_known_already_takes_nobody_s_name() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.visitor_began("u2")
+    turns.told_again(["u1"])
+    assert turns.visitor_began("u2") == []
+    assert turns.name("u2") == "u2"
+
+
+def test_turns_that_were_heard_again_as_one_are_one_when_it_is_answered() -> None:
+    turns = Turns("c")
+    turns.visitor_said("u1", "Well,")
+    turns.visitor_said("u2", "tomorrow.")
+    turns.told_again(["u1", "u2"])
+    turns.visitor_began("x1")
+    turns.visitor_said("x1", "Well, tomorrow.")
+    (failed,) = records(turns.told())
+    assert (failed.item_id, failed.status, failed.generated_text) == ("u2", "failed", "")
+    assert turns.told() == []
