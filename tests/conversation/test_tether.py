@@ -138,8 +138,9 @@ def test_the_reason_is_told() -> None:
     assert "no more sessions" in refusal.message
 
 
-def test_a_conversation_that_ends_wants_no_successor() -> None:
-    tether = Tether()
-    tether.successor_ready(SuccessorReady(within_s=60.0))
-    tether.end()
-    assert not tether.successor_waits
+def test_a_conversation_that_ends_or_whose_link_is_lost_has_no_successor_any_more() -> None:
+    for happen in (lambda tether: tether.end(), lambda tether: tether.lost(lost())):
+        tether = Tether()
+        tether.successor_ready(SuccessorReady(within_s=60.0))
+        happen(tether)
+        assert not tether.successor_waits

@@ -41,6 +41,7 @@ class Tether:
 
     def lost(self, event: ev.LinkLost) -> list[fx.Effect]:
         self._failures += 1
+        self._within_s = None
         message = "the link was lost before another session was there"
         effects = [*self._refuse(message)]
         if not self._told and (event.fatal or self._failures >= TOLD_AFTER):
