@@ -29,9 +29,24 @@ def test_what_waited_too_long_is_worth_no_answer_any_more() -> None:
     absence = Absence()
     assert not absence.is_recent(10.0), "nothing was said"
     absence.unheard(EARLY, 10.0)
-    absence.unheard(LATE, 35.0)
     assert absence.is_recent(10.0 + KEPT_S)
     assert not absence.is_recent(10.1 + KEPT_S)
+    assert absence.since is None
+
+
+def test_whoever_asked_again_meanwhile_is_heard() -> None:
+    absence = Absence()
+    absence.unheard(EARLY, 10.0)
+    absence.unheard(LATE, 35.0)
+    assert absence.is_recent(41.0)
+    assert absence.since == LATE, "what came before waited too long"
+
+
+def test_what_is_noted_is_bounded() -> None:
+    absence = Absence()
+    for number in range(Absence.MAX_MOMENTS + 1):
+        absence.unheard(Since(at_s=float(number)), 10.0)
+    assert absence.since == Since(at_s=1.0)
 
 
 def test_several_turns_become_one() -> None:

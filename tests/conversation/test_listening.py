@@ -155,6 +155,17 @@ def test_what_waited_for_half_a_minute_is_told_to_nobody() -> None:
     assert (microphone(told), told_since(told)) == ([(True, 700)], None)
 
 
+def test_whoever_asks_again_while_there_is_no_link_for_long_is_heard_when_it_is_back() -> None:
+    box = Box().live()
+    box.speaks()
+    box.do(ev.LinkLost(reason="gone"))
+    box.wait(35_000)
+    box.do(ev.VoiceStarted())
+    began_s = box.now_s
+    box.wait(6000)
+    assert told_since(box.ready()) == fx.Since(at_s=pytest.approx(began_s - 0.7))
+
+
 def test_a_link_that_is_lost_while_it_wakes_is_opened_again_and_told_all() -> None:
     box = dozing()
     box.do(ev.VoiceStarted())

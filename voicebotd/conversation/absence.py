@@ -6,6 +6,8 @@ when on the visitor was unheard. Where the box detects turns by itself, whole tu
 
 from __future__ import annotations
 
+from collections import deque
+
 from voicebotd.conversation.effects import Since
 
 KEPT_S = 30.0
@@ -15,13 +17,15 @@ KEPT_S = 30.0
 class Absence:
     """`dozing`: no session is wanted, until somebody stirs."""
 
+    MAX_MOMENTS = 128
+    """Of the time that is kept; nobody begins to speak four times a second. The oldest is forgotten first."""
+
     def __init__(self) -> None:
         self.dozing = False
         self.turn_is_open = False
         self.turn_ms = 0
-        self.since: Since | None = None
-        """None: nothing was said."""
-        self._noted_s = 0.0
+        self._moments: deque[tuple[float, Since]] = deque(maxlen=self.MAX_MOMENTS)
+        """When it was noted that the visitor speaks, and since when."""
 
     def fall_asleep(self) -> None:
         self.dozing = True
@@ -30,13 +34,19 @@ class Absence:
         self.dozing = False
 
     def unheard(self, since: Since, now_s: float) -> None:
-        """The visitor spoke from then on. What came first counts: the rest comes after it."""
-        if self.since is None:
-            self.since, self._noted_s = since, now_s
+        """The visitor spoke from then on."""
+        self._moments.append((now_s, since))
 
     def is_recent(self, now_s: float) -> bool:
         """Whether there is something to be heard that is worth an answer yet, and is still kept."""
-        return self.since is not None and now_s - self._noted_s <= KEPT_S
+        while self._moments and now_s - self._moments[0][0] > KEPT_S:
+            self._moments.popleft()
+        return bool(self._moments)
+
+    @property
+    def since(self) -> Since | None:
+        """What came first counts, because the rest comes after it. None: nothing was said."""
+        return self._moments[0][1] if self._moments else None
 
     def turn_began(self) -> None:
         self.turn_is_open = True
@@ -48,4 +58,5 @@ class Absence:
 
     def over(self) -> None:
         """A session is there, and was told."""
-        self.since, self.turn_is_open, self.turn_ms = None, False, 0
+        self.turn_is_open, self.turn_ms = False, 0
+        self._moments.clear()
