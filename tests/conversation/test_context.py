@@ -22,7 +22,6 @@ from voicebotd.conversation.effects import (
     DeleteItem,
     Effect,
 )
-from voicebotd.conversation.events import FunctionCalled
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.ledger import Piece
 from voicebotd.conversation.records import TurnRecord
@@ -42,12 +41,16 @@ TALK = [
 ]
 
 
-def call(call_id: str = "k1") -> FunctionCalled:
-    return FunctionCalled(response_id="r", item_id="f", call_id=call_id, name="book", arguments='{"at": 9}')
+def ran(context: Context, call_id: str, after: int, output: str | None = "{}") -> None:
+    context.called(call_id, "book", '{"at": 9}', after)
+    if output is not None:
+        context.output(call_id, output)
 
 
-def seeded(context: Context, records: list[TurnRecord] = TALK, *, limit: int = 20, replayed: str = "") -> list[Effect]:
-    return context.seed(records, replayed=frozenset([replayed]), limit=limit)
+def seeded(
+    context: Context, records: list[TurnRecord] = TALK, *, limit: int = 20, replayed: str = "", apart: str = ""
+) -> list[Effect]:
+    return context.seed(records, replayed=frozenset([replayed]), apart=frozenset([apart]), limit=limit)
 
 
 def said(effects: list[Effect]) -> list[tuple[str, str]]:
@@ -181,10 +184,10 @@ def test_what_nobody_heard_is_not_told() -> None:
 
 def test_functions_are_told_where_they_were_called_with_what_came_of_them() -> None:
     context = Context(Ids())
-    context.called(call("k1"), 1)
+    ran(context, "k1", 1)
     context.output("k1", "booked")
     context.output("nobody's", "lost")
-    context.called(call("k2"), 3)
+    ran(context, "k2", 3)
     effects = seeded(context)
     assert said(effects) == [
         ("user", "Good morning"),
@@ -193,32 +196,35 @@ def test_functions_are_told_where_they_were_called_with_what_came_of_them() -> N
         ("assistant", "Good morning! How can I help?"),
         ("user", "I want an appointment"),
         ("call", "k2"),
+        ("output", "{}"),
         ("system", RESUMED),
-    ], "one that still runs has no output yet"
+    ]
     (first, _) = [effect for effect in effects if isinstance(effect, CreateFunctionCall)]
     assert (first.name, first.arguments) == ("book", '{"at": 9}')
 
 
 def test_functions_that_are_older_than_what_is_told_are_not_told() -> None:
     context = Context(Ids())
-    context.called(call("k1"), 1)
+    ran(context, "k1", 1)
     context.output("k1", "booked")
     assert ("call", "k1") not in said(seeded(context, limit=2))
     assert ("call", "k1") in said(seeded(context, limit=3))
 
 
-def test_a_function_of_a_response_that_was_lost_will_be_called_again() -> None:
+def test_a_function_that_still_runs_and_one_that_is_told_by_others_are_left_out() -> None:
     context = Context(Ids())
-    context.called(call("k1"), 1)
-    context.never_ran("k1")
-    context.never_ran("k1")
-    assert ("call", "k1") not in said(seeded(context))
+    ran(context, "k1", 1, output=None)
+    ran(context, "k2", 1)
+    assert [what for who, what in said(seeded(context, apart="k2")) if who == "call"] == []
+    context.output("k9", "{}")
+    context.output("k1", "{}")
+    assert [what for who, what in said(seeded(context)) if who == "call"] == ["k1", "k2"]
 
 
 def test_functions_are_remembered_oldest_forgotten_first() -> None:
     context = Context(Ids())
     for number in range(Context.MAX_CALLS + 1):
-        context.called(call(f"k{number}"), 1)
+        ran(context, f"k{number}", 1)
     calls = [what for who, what in said(seeded(context)) if who == "call"]
     assert len(calls) == Context.MAX_CALLS
     assert (calls[0], calls[-1]) == ("k1", f"k{Context.MAX_CALLS}")
@@ -258,7 +264,7 @@ def test_the_place_of_the_first_words_is_the_beginning() -> None:
 
 def test_the_place_after_a_function_is_behind_its_output() -> None:
     context = Context(Ids())
-    context.called(call(), 1)
+    ran(context, "k1", 1)
     context.output("k1", "booked")
     output = next(effect for effect in seeded(context) if isinstance(effect, CreateFunctionOutput))
     (_, create) = context.shorten(piece("a2", heard=0.5), TALK[1].generated_text)

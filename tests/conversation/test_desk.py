@@ -71,10 +71,12 @@ def test_a_message_that_is_not_taken_in_time_is_told_once() -> None:
     assert room.desk.overdue(timer) == []
 
 
-def test_a_lost_session_tells_those_whose_message_was_under_way() -> None:
+def test_a_message_that_was_under_way_when_the_session_was_lost_is_told_to_the_next() -> None:
     room = Room()
-    room.send()
-    assert one(room.desk.lost(), fx.Refuse).retryable
+    (create,) = [effect for effect in room.send() if isinstance(effect, fx.CreateMessage)]
+    lost = room.desk.lost()
+    assert one(lost, fx.Reply).result == {"item_id": create.item_id}, "whoever sent it must not send it again"
+    assert one(lost, fx.CancelTimer)
     assert room.desk.lost() == []
 
 

@@ -97,6 +97,7 @@ def test_a_change_that_the_service_refuses_is_undone() -> None:
 
 def test_refused_instructions_are_undone_too() -> None:
     desk = standing()
+    desk.updated(view())
     desk.set_instructions(SetInstructions(request_id=1, text="Speak French."), "e1", ready=True)
     effects = desk.refused(ServerError(code="invalid_value", message="no", event_id="e1"))
     assert effects is not None
@@ -104,6 +105,12 @@ def test_refused_instructions_are_undone_too() -> None:
     undone = desk.refused(ServerError(code="invalid_value", message="no", event_id="e1-undo"))
     assert undone is not None
     assert [type(effect) for effect in undone] == [Publish], "nobody waits for the undoing, and it is not undone again"
+
+
+def test_what_is_changed_unasked_without_a_session_is_confirmed_by_nobody() -> None:
+    desk = standing()
+    assert len(updates(desk.talk("e1", talking=False))) == 1
+    assert not desk.awaits_turn_detection
 
 
 def test_undoing_a_refused_change_leaves_the_others_alone() -> None:

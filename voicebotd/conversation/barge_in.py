@@ -65,14 +65,18 @@ class Told:
 
 
 def speech_ms(told: Told, detection: TurnDetection) -> int:
-    """How long the visitor really spoke: without the service's padding and without the silence that ended it."""
+    """How long the visitor really spoke: without the service's padding and without the silence that ended it.
+
+    What a session hears again comes all at once: then only the service's own clock counts.
+    """
     told_ms = told.end_ms - told.start_ms - detection.prefix_padding_ms
+    hurried = told_ms > told.wall_ms + 2 * SILENCE_SLACK_MS
     if detection.type == "semantic_vad":
         # It ends a turn when it seems complete, so nobody knows how much silence there was.
-        return max(0, told_ms) if told.voiced_ms is None else told.voiced_ms
-    if told.wall_ms < detection.silence_duration_ms - SILENCE_SLACK_MS:
+        return max(0, told_ms) if told.voiced_ms is None or hurried else told.voiced_ms
+    if told.wall_ms < detection.silence_duration_ms - SILENCE_SLACK_MS and not hurried:
         return told.wall_ms  # it plainly did not wait for that silence
-    if told.crowded:
+    if told.crowded and not hurried:
         return max(0, told.wall_ms - detection.silence_duration_ms)
     speech_only_ms = told_ms - detection.silence_duration_ms
     if speech_only_ms < -STAMP_SLACK_MS:

@@ -31,6 +31,10 @@ FIRST = "root"
 UNINTELLIGIBLE = "(The visitor said something that was not written down.)"
 
 
+HEARD_AGAIN_S = 10.0
+"""After so long a session has made of what it heard again whatever it will."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
     """A turn of the visitor that is over. `began_s`: from when on it is to be heard again. `start_ms`, `end_ms`: on the
@@ -40,6 +44,8 @@ class Spoken:
     start_ms: int | None = None
     end_ms: int | None = None
     speech_ms: int = 0
+    again: bool = False
+    """A session that has just begun hears it; what it makes of it is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +138,11 @@ class Context:
             start_ms=min(stamped, default=None),
             speech_ms=sum(turn.speech_ms for turn in self._spoken),
         )
+
+    def hears_again(self, now_s: float) -> bool:
+        """Whether what the session was given to hear again may be unanswered yet, though nobody promised an answer."""
+        first = self._spoken[0] if self._spoken else None
+        return first is not None and first.again and now_s - first.began_s < HEARD_AGAIN_S
 
     def new_session(self, replayed: Spoken | None) -> None:
         """Its clock begins at zero, and it holds what it is told. `replayed`: what it hears again, if anything."""

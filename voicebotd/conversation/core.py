@@ -340,7 +340,7 @@ class Conversation:
         ev.ServerError: _server_error,
         ev.RateLimited: lambda self, event: self._patience.rate_limited(event),
         ev.SuccessorReady: _successor_ready,
-        ev.SuccessorFailed: lambda self, event: self._sessions.tether.successor_failed(event),
+        ev.SuccessorFailed: lambda self, event: self._sessions.successor_failed(event),
         ev.ToolFinished: lambda self, event: self._dialogue.tool_finished(event, connected=self._sessions.ready),
         ev.PlayoutFlushed: lambda self, event: self._dialogue.flushed(event, connected=self._sessions.ready),
         ev.AudioLost: lambda _self, event: [news.device_lost(event)],

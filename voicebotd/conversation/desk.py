@@ -184,10 +184,12 @@ class Desk:
         return self._standing.set_barge_in(command, self._ids.event(), ready=ready)
 
     def lost(self) -> list[fx.Effect]:
-        """The session is gone, and with it the messages under way. The button stays down: the next one hears it all."""
+        """The session is gone. The next one is told the messages under way, and hears what is said into the button."""
         effects: list[fx.Effect] = []
-        for delivery in list(self._deliveries.values()):
-            effects += self._fail(delivery, "link.unavailable", "the link was lost before the service took it")
+        for delivery in self._deliveries.values():
+            reply = fx.Reply(request_id=delivery.request_id, result={"item_id": delivery.item_id})
+            effects += [fx.CancelTimer(name=delivery.timer), reply]
+        self._deliveries.clear()
         return effects
 
     def end(self) -> list[fx.Effect]:

@@ -332,11 +332,12 @@ class Dialogue:
         owed = responses.owed(begun=begun)
         if owed is None and self.owes_outputs:
             owed = Request(event_id="", purpose="outputs")
-        if owed is not None:
+        if self.visitor_speaks and not judged:
+            # The answer to that is made of everything that waits.
+            self.owed = Owed(request=owed or Request(event_id=""), spoken=True, goes_on=True)
+        elif owed is not None:
             spoken = self.context.unanswered is not None and owed.purpose == "answer"
             self.owed = Owed(request=owed, spoken=spoken)
-        elif self.visitor_speaks and not judged:
-            self.owed = Owed(request=Request(event_id=""), spoken=True, goes_on=True)
         elif begun and responses.generating and responses.purpose != "filler":
             self.owed = Owed(request=Request(event_id="", instructions=self._instructed(GO_ON)))
         self.visitor_speaks = self.owes_outputs = False
@@ -356,7 +357,7 @@ class Dialogue:
         told = self.context.seed(self.turns.so_far(), replayed=frozenset(unanswered), apart=open_calls, limit=limit)
         told += self.functions.resume()
         self.turns.told_again(unanswered)
-        self.context.new_session(Spoken(began_s=now_s, start_ms=0) if words_follow else None)
+        self.context.new_session(Spoken(began_s=now_s, start_ms=0, again=True) if words_follow else None)
         if self.owed is not None and not (self.owed.spoken and words_follow):
             return [*told, *self.pay()]
         return told

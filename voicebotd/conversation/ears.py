@@ -37,6 +37,10 @@ class Ears:
             effects.append(HoldInput(hold=hold))
         return effects
 
+    def open_again(self, preroll_ms: int) -> list[Effect]:
+        """If it is open, then somebody else closed it for a moment."""
+        return [OpenMicrophone(open=True, preroll_ms=preroll_ms)] if self._open else []
+
     def open(self, preroll_ms: int, since: Since | None) -> OpenMicrophone:
         """Open it; of a new session this is the first that it hears."""
         anew, self._anew = self._anew, False

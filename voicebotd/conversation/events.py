@@ -110,6 +110,8 @@ class LinkReady(Event):
     session_id: str
     model: str
     session: SessionView
+    unheard_s: float = 0.0
+    """For how long before that a session that this one follows may have heard nothing any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ DETECTION_MS = 200
 """How long the local detector needs to notice a voice: 70 ms (median) to its first sure frame, 30 more to the next, and
 the rest for what waits before us. Too much costs nothing but silence."""
 
+LONGEST_GAP_MS = 10_000
+"""Of what is heard between two sessions the first of which goes on after all."""
+
 
 class Listening:
     """Ears that doze when nobody speaks."""
@@ -87,6 +90,10 @@ class Listening:
         opened = self._ears.open(self._margin_ms, self._absence.since)
         ended = visitor.handle(ev.LocalTurnStopped(speech_ms=self._absence.turn_ms), now_s)
         return [opened, *began, *ended, fx.OpenMicrophone(open=False)]
+
+    def open_again(self) -> list[fx.Effect]:
+        """The shell closed it for a session that did not come: open it, with what was heard meanwhile."""
+        return self._ears.open_again(LONGEST_GAP_MS)
 
     def open_once(self) -> list[fx.Effect]:
         """Have a new session hear what was kept, and nothing of what follows."""

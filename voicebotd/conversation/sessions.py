@@ -72,7 +72,8 @@ class Sessions:
 
     def began(self, event: ev.LinkReady, now_s: float) -> list[fx.Effect]:
         """A session is there, the first or the next: it is told what was said, and goes on."""
-        told = self.lose("link.unavailable", "a new session began", now_s) if self.ready else []
+        message = "a new session began"
+        told = self.lose("link.unavailable", message, now_s, event.unheard_s) if self.ready else []
         self.ready = True
         self._standing.confirmed = event.session
         words_follow = self._listening.words_follow(now_s)
@@ -129,12 +130,14 @@ class Sessions:
     def _unheard(self, now_s: float, unheard_s: float) -> Unheard:
         """What the visitor said and the session that is gone took with it. A file is heard again to the word."""
         context, owed = self._dialogue.context, self._dialogue.owed
-        horizon_s = now_s - unheard_s - TOLD_LATE_S
+        horizon_s, judged_until_s = now_s - unheard_s - TOLD_LATE_S, self._floor.judged_until_s
+        wanted = (owed is not None and owed.spoken) or context.hears_again(now_s)
         missing = unheard(
             speech=self._floor.speech,
-            unanswered=context.unanswered if owed is not None and owed.spoken else None,
-            voice_since_s=self._floor.evidence.first_since(horizon_s, after_s=self._floor.judged_until_s),
+            unanswered=context.unanswered if wanted else None,
+            voice_since_s=self._floor.evidence.first_since(horizon_s, after_s=judged_until_s),
             key_since_s=self._desk.talking_since_s,
+            judged_until_s=judged_until_s,
             local=self._floor.local,
         )
         if self._policy.source == "file" and not self._standing.is_local:
@@ -161,6 +164,11 @@ class Sessions:
         ]
 
     # One follows another.
+
+    def successor_failed(self, event: ev.SuccessorFailed) -> list[fx.Effect]:
+        """Perhaps just when it was to take over: then the present one hears what came meanwhile."""
+        again = self._listening.open_again() if self.tether.going_over else []
+        return [*again, *self.tether.successor_failed(event)]
 
     def succeed(self) -> list[fx.Effect]:
         """Go over to the session that waits, in a moment in which nobody speaks and nothing is being made."""

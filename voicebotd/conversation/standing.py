@@ -269,6 +269,8 @@ class Standing:
         return UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection())
 
     def _send_unasked(self, update: UpdateSession) -> list[Effect]:
+        if self.confirmed is None:
+            return [update]  # the next session is opened with it, and confirms nothing
         self._pending.append(Change(update=update, before=self.wanted, after=self.wanted, part="turn_detection"))
         return [update]
 

@@ -24,6 +24,8 @@ class Tether:
         self._told = False
         self._rolls: list[int] = []
         self._within_s: float | None = None
+        self.going_over = False
+        """`Succeed` is on its way."""
 
     @property
     def successor_waits(self) -> bool:
@@ -41,7 +43,7 @@ class Tether:
 
     def lost(self, event: ev.LinkLost) -> list[fx.Effect]:
         self._failures += 1
-        self._within_s = None
+        self._within_s, self.going_over = None, False
         message = "the link was lost before another session was there"
         effects = [*self._refuse(message)]
         if not self._told and (event.fatal or self._failures >= TOLD_AFTER):
@@ -60,7 +62,8 @@ class Tether:
         ]
         if self._told:
             effects.append(fx.PlayCue(cue="link_back"))
-        self._failures, self._told, self._within_s = 0, False, None
+        self._failures, self._told = 0, False
+        self._within_s, self.going_over = None, False
         self._rolls.clear()
         return effects
 
@@ -74,17 +77,20 @@ class Tether:
 
     def succeed(self) -> list[fx.Effect]:
         """Go over to it now."""
-        waited, self._within_s = self._within_s is not None, None
-        return [fx.Succeed()] if waited else []
+        if self._within_s is None:
+            return []
+        self.going_over, self._within_s = True, None
+        return [fx.Succeed()]
 
     def successor_failed(self, event: ev.SuccessorFailed) -> list[fx.Effect]:
-        self._within_s = None
+        self._within_s, self.going_over = None, False
         return self._refuse(f"no other session could be opened: {event.reason}")
 
     def end(self) -> list[fx.Effect]:
         """The conversation is over, or sleeps."""
         effects = self._refuse("there is no session any more")
-        self._failures, self._told, self._within_s = 0, False, None
+        self._failures, self._told = 0, False
+        self._within_s, self.going_over = None, False
         return effects
 
     def _refuse(self, message: str) -> list[fx.Effect]:

@@ -7,6 +7,7 @@ nothing because it heard nothing. Pure: no clock, no state.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from voicebotd.conversation.context import Unanswered
 from voicebotd.conversation.deafness import Speech
@@ -29,37 +30,32 @@ def unheard(
     unanswered: Unanswered | None,
     voice_since_s: float | None,
     key_since_s: float | None,
+    judged_until_s: float = -inf,
     local: bool,
 ) -> Unheard:
     """Return from when on everything must be heard again.
 
     `speech`: what the visitor is saying. `unanswered`: what is over and to be answered. `voice_since_s`: the first
-    voice that the service may not have heard. `key_since_s`: the talk key is held, since then. `local`: the box detects
-    the speech by itself.
+    voice that the service may not have heard. `key_since_s`: the talk key is held, since then. `judged_until_s`: of
+    what was heard before that it is decided what it was. `local`: the box detects the speech by itself.
 
     Where the service stamped the beginning, that is the place; where nobody did, the time when it was noticed.
     """
     times = [] if key_since_s is None else [key_since_s]
     places: list[int] = []
     if voice_since_s is not None and key_since_s is None:
-        times.append(voice_since_s - TOLD_LATE_S)
-    for began_s, start_ms in _beginnings(speech, unanswered, local=local):
-        if start_ms is None:
-            times.append(began_s)
-        else:
-            places.append(start_ms)
+        times.append(max(voice_since_s - TOLD_LATE_S, judged_until_s))
+    if speech is not None and local:
+        times.append(max(speech.began_s - TOLD_LATE_S, judged_until_s))
+    elif speech is not None:
+        places.append(speech.start_ms)
+    if unanswered is not None and unanswered.start_ms is not None:
+        places.append(unanswered.start_ms)
+    elif unanswered is not None:
+        times.append(unanswered.began_s)
     since = Since(at_s=min(times, default=None), place_ms=min(places, default=None)) if times or places else None
     return Unheard(
         since=since,
         turn_is_open=local and speech is not None,
         turn_ms=0 if unanswered is None else unanswered.speech_ms,
     )
-
-
-def _beginnings(speech: Speech | None, unanswered: Unanswered | None, *, local: bool) -> list[tuple[float, int | None]]:
-    found = []
-    if speech is not None:
-        found.append((speech.began_s - TOLD_LATE_S, None if local else speech.start_ms))
-    if unanswered is not None:
-        found.append((unanswered.began_s, unanswered.start_ms))
-    return found

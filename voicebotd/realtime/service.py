@@ -83,6 +83,8 @@ class OpenAIService(BaseService):
         self._retry_at = 0.0
         self._last: Retry | None = None
         self._sessions = self._rollovers = 0
+        self._unheard_s = 0.0
+        """Of a session that died while another waited."""
         self._wanted, self._unwanted, self._let_go = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._let_go.set()
         self._wake = asyncio.Event()
@@ -248,9 +250,10 @@ class OpenAIService(BaseService):
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if following.done():
                 return following.result()
-            if (waiting := self._succession.take_waiting()) is not None:
-                return waiting
             ended = self._dropped if self._dropped.done() else opened.serving
+            if (waiting := self._succession.take_waiting()) is not None:
+                self._unheard_s = ended.result().unheard_s
+                return waiting
             return replace(ended.result(), session_age_s=time.monotonic() - opened.ready_at_s)
         finally:
             opened.voice.on, self._present, self._state = False, None, "waiting"
@@ -275,7 +278,9 @@ class OpenAIService(BaseService):
             self.send(effect)
         self._log.info("link ready", session_id=opened.session_id, model=opened.model)
         session = self._view(opened.voice.told)
-        self._on_event(LinkReady(session_id=opened.session_id, model=opened.model, session=session))
+        unheard_s, self._unheard_s = self._unheard_s, 0.0
+        ready = LinkReady(session_id=opened.session_id, model=opened.model, session=session, unheard_s=unheard_s)
+        self._on_event(ready)
 
     def _lost(self, retry: Retry) -> None:
         retry = replace(retry, message=self._shown(retry.message))
