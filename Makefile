@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench bench-turns soak show-echo clean help
+.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -47,6 +47,14 @@ soak: ## an hour of talk through the audio engine in virtual time: memory, and t
 show-echo: ## two minutes on an open table: the microphone hears the loudspeaker, the box never interrupts itself
 	@scripts/setup.sh test
 	@$(PYTHON) -m pytest -s tests/system/long/show_open_table.py $(ARGS)
+
+store-faults: ## a quarter of an hour of errors at every write and of kill -9: nothing acknowledged may be lost
+	@scripts/setup.sh test
+	@$(PYTHON) -m pytest -s tests/store/long/show_store_faults.py $(ARGS)
+
+bench-store: ## a million turns: search, list, start and purge, with p50 and p95; ARGS="--turns 50000" for a short run
+	@scripts/setup.sh test
+	@$(PYTHON) tests/bench/store/run.py $(ARGS)
 
 clean: ## remove everything that the targets above made
 	@rm -rf .venv build dist ./*.egg-info demo-output bench-output .coverage .coverage.*

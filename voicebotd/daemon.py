@@ -265,7 +265,7 @@ class Daemon:
             database=database,
             writer=HistoryService(database, kept),
             purge=purge,
-            retention=Retention(purge, days=settings.history.retention_days),
+            retention=Retention(database, purge, days=settings.history.retention_days),
             enabled=settings.history.enabled,
         )
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from voicebotd.store import database as module
+from voicebotd.store import faults
 from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.schema import Migration
@@ -276,6 +278,88 @@ async def test_damage_that_shows_while_it_runs_is_healed_at_the_next_use(databas
     await write(database, "fresh")
     assert await texts(database) == ["fresh"]
     assert database.quarantined is not None
+
+
+@pytest.mark.asyncio
+async def test_a_large_file_is_opened_at_once_and_damage_in_it_is_found_by_the_check_beside(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHECK_AT_OPEN_BYTES", 1000)
+    await _fill(database)
+    damaged = bytearray(path.read_bytes())
+    damaged[8192:16384] = b"\xa5" * 8192
+    path.write_bytes(damaged)
+    await database.open()
+    assert database.quarantined is None
+    with pytest.raises(StoreError) as raised:
+        await database.check()
+    assert raised.value.fault == "corrupt"
+    await write(database, "fresh")
+    assert database.quarantined is not None
+    assert await texts(database) == ["fresh"]
+
+
+@pytest.mark.asyncio
+async def test_a_sound_database_passes_its_check_while_it_is_written(database: Database) -> None:
+    await database.open()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.check())
+        group.create_task(write(database, "meanwhile"))
+    assert await texts(database) == ["meanwhile"]
+    await database.close()
+    with pytest.raises(StoreError):
+        await database.check()
+
+
+async def _damaged_index(path: Path) -> Database:
+    """A database whose table is whole and whose index of words is not."""
+    words = "CREATE VIRTUAL TABLE words USING fts5 (text, content = 'notes', content_rowid = 'id')"
+    added = (
+        "CREATE TRIGGER added AFTER INSERT ON notes BEGIN"
+        " INSERT INTO words (rowid, text) VALUES (new.id, new.text); END"
+    )
+    database = Database(path, migrations=(*NOTES, Migration(version=2, sql=f"{words};{added}")), busy_timeout_s=0.05)
+    await database.open()
+    await write(database, "needle")
+    async with database.transaction() as transaction:
+        await transaction.execute_fetchall("UPDATE words_data SET block = substr(block, 1, 10) WHERE id > 10")
+    return database
+
+
+async def _found(database: Database, word: str) -> int:
+    return len(await database.fetch("SELECT rowid FROM words WHERE words MATCH ?", (word,)))
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_index_of_words_is_built_anew_and_nothing_is_set_aside(path: Path) -> None:
+    database = await _damaged_index(path)
+    with pytest.raises(StoreError) as raised:
+        await _found(database, "needle")
+    assert raised.value.fault == "index"
+    assert await _found(database, "needle") == 1
+    await write(database, "another needle")
+    assert await _found(database, "needle") == 2
+    assert database.quarantined is None
+    await database.close()
+
+
+@pytest.mark.asyncio
+async def test_what_the_check_says_of_the_index_alone_costs_no_database(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite 3.44 and later find it in quick_check."""
+    database = await _damaged_index(path)
+    await database.close()
+
+    async def as_newer_ones_say(_: object) -> None:
+        raise faults.damaged("malformed inverted index for FTS5 table main.words")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_check_integrity", as_newer_ones_say)
+        await database.open()
+    assert await _found(database, "needle") == 1
+    assert database.quarantined is None
+    await database.close()
 
 
 async def _fill(database: Database) -> None:

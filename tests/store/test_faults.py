@@ -25,6 +25,7 @@ def sqlite_error(code: int) -> sqlite3.Error:
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "locked"),
         (sqlite3.SQLITE_CORRUPT, "corrupt"),
         (sqlite3.SQLITE_NOTADB, "corrupt"),
+        (sqlite3.SQLITE_CORRUPT_VTAB, "index"),
         (sqlite3.SQLITE_IOERR_FSYNC, "io"),
         (sqlite3.SQLITE_IOERR_SHMSIZE, "disk_full"),
         (sqlite3.SQLITE_CANTOPEN, "denied"),
@@ -67,5 +68,6 @@ def test_a_newer_schema_names_both_versions() -> None:
     assert "up to 3" in error.message
 
 
-def test_damage_is_corruption() -> None:
+def test_damage_is_corruption_but_of_the_index_which_can_be_built_anew() -> None:
     assert damaged("page 3 is never used").fault == "corrupt"
+    assert damaged("malformed inverted index for FTS5 table main.turn_words").fault == "index"

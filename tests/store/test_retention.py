@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from voicebotd.store import retention as module
+from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.purge import Purge, Purged
 from voicebotd.store.retention import DAY_S, Retention
@@ -36,9 +37,18 @@ class FakePurge(Purge):
         return await asyncio.wait_for(self.kept_days.get(), DEADLINE_S)
 
 
+class FakeDatabase(Database):
+    def __init__(self, *faults: StoreError) -> None:
+        self.faults = list(faults)
+
+    async def check(self) -> None:
+        if self.faults:
+            raise self.faults.pop()
+
+
 @asynccontextmanager
-async def running(purge: FakePurge, *, days: int | None) -> AsyncIterator[Retention]:
-    retention = Retention(purge, days=days)
+async def running(purge: FakePurge, *, days: int | None, database: Database | None = None) -> AsyncIterator[Retention]:
+    retention = Retention(database or FakeDatabase(), purge, days=days)
     task = asyncio.create_task(retention.run())
     yield retention
     task.cancel()
@@ -89,6 +99,19 @@ async def test_a_database_that_cannot_be_used_is_told_and_tried_again_the_next_n
     assert [(line["event"], line["reason"]) for line in logs] == [
         ("old history could not be removed", "the disk is full")
     ]
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_removed_from_a_damaged_database_before_it_is_mended() -> None:
+    purge = FakePurge()
+    database = FakeDatabase(StoreError("damaged", fault="corrupt"))
+    with capture_logs() as logs:
+        async with running(purge, days=30, database=database) as retention:
+            while database.faults:
+                await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0))})
+            retention.set_days(29)
+            assert await purge.next() == 29.0
+    assert [line["reason"] for line in logs] == ["damaged"]
 
 
 @pytest.mark.asyncio

@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
 import structlog
@@ -25,8 +25,8 @@ from voicebotd.store import files, schema
 from voicebotd.store.faults import Fault, StoreError, damaged, from_os, from_sqlite
 from voicebotd.store.salvage import salvage
 from voicebotd.store.schema import Migration
+from voicebotd.store.statements import interruptible, unbroken
 
-_T = TypeVar("_T")
 _log = structlog.get_logger("store")
 
 BUSY_TIMEOUT_S = 2.0
@@ -35,8 +35,12 @@ BUSY_TIMEOUT_S = 2.0
 OPEN_WITHIN_S = 10.0
 """How long to wait while another process opens the same database, which it checks and perhaps migrates."""
 
-_DOUBTFUL: frozenset[Fault] = frozenset({"corrupt", "io", "other"})
-"""After these the connections are opened afresh, which checks the file, before anything else is done."""
+CHECK_AT_OPEN_BYTES = 32 * 1024 * 1024
+"""A larger file is opened unchecked, and `check()` looks at it later: the check reads all of it, which for a million
+turns takes two seconds from memory and eighteen from a disk."""
+
+_DOUBTFUL: frozenset[Fault] = frozenset({"corrupt", "index", "io", "other"})
+"""After these the connections are opened afresh, which checks the file whatever its size, before anything is done."""
 
 
 class Database:
@@ -61,6 +65,7 @@ class Database:
         self._lock = asyncio.Lock()
         self._wanted = False
         self._doubtful = False
+        self._index_damaged = False
         self._connections = AsyncExitStack()
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
@@ -75,7 +80,7 @@ class Database:
         """Let go of the file and of both threads, after the transaction in flight. Idempotent, never raises."""
         self._wanted = False
         async with self._lock:
-            await _unbroken(self._disconnect())
+            await unbroken(self._disconnect())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -88,7 +93,7 @@ class Database:
             try:
                 await writer.execute_fetchall("BEGIN IMMEDIATE")
                 yield writer
-                await _unbroken(writer.commit())
+                await unbroken(writer.commit())
             except BaseException as error:
                 await self._roll_back(writer)
                 if isinstance(error, sqlite3.Error):
@@ -107,6 +112,20 @@ class Database:
         except sqlite3.Error as error:
             raise self._understood(error) from error
 
+    async def check(self) -> None:
+        """Look at the whole file, beside whoever reads and writes. Raises `StoreError` for damage; the next use then
+        sets the file aside, or builds the index anew."""
+        if not self._wanted:
+            raise _closed()
+        try:
+            async with self._connection() as connection:
+                await interruptible(connection, _check_integrity(connection))
+        except sqlite3.Error as error:
+            raise self._understood(error) from error
+        except StoreError as error:
+            self._note(error.fault)
+            raise
+
     async def checkpoint(self) -> bool:
         """Put all that is in the log (`-wal`) into the file and cut the log to nothing, without waiting for anybody.
 
@@ -114,7 +133,7 @@ class Database:
         """
         async with self._lock:
             writer = await self._connected_writer()
-            return await _unbroken(self._checkpoint(writer))
+            return await unbroken(self._checkpoint(writer))
 
     async def compact(self, *, in_memory: bool) -> None:
         """Write the whole file anew: smaller, and without what was deleted. Everybody else's writes wait meanwhile.
@@ -127,9 +146,9 @@ class Database:
             try:
                 await writer.execute_fetchall(f"PRAGMA temp_store = {'MEMORY' if in_memory else 'FILE'}")
                 try:
-                    await _interruptible(writer, writer.execute_fetchall("VACUUM"))
+                    await interruptible(writer, writer.execute_fetchall("VACUUM"))
                 finally:
-                    await _unbroken(writer.execute_fetchall("PRAGMA temp_store = MEMORY"))
+                    await unbroken(writer.execute_fetchall("PRAGMA temp_store = MEMORY"))
             except sqlite3.Error as error:
                 raise self._understood(error) from error
 
@@ -149,30 +168,30 @@ class Database:
         if not self._wanted:
             raise _closed()
         if self._doubtful or self._writer is None:
-            await _unbroken(self._reconnect())
+            await unbroken(self._reconnect())
         assert self._writer is not None
         return self._writer
 
     async def _reconnect(self) -> None:
         await self._disconnect()
-        self._doubtful = False
+        thorough, self._doubtful = self._doubtful, False
         with _translated():
             turn = await asyncio.to_thread(files.take_turn, self.path, OPEN_WITHIN_S)
         try:
-            await self._open_file()
+            await self._open_file(thorough=thorough)
         finally:
             os.close(turn)
 
-    async def _open_file(self) -> None:
+    async def _open_file(self, *, thorough: bool) -> None:
         try:
-            await self._connect()
+            await self._connect(thorough=thorough)
         except StoreError as error:
             if error.fault != "corrupt":
                 raise
             with _translated():
                 self.quarantined = await asyncio.to_thread(files.quarantine, self.path)
             _log.error("database damaged, begun afresh", moved_to=str(self.quarantined), reason=error.message)
-            await self._connect()
+            await self._connect(thorough=True)
             await self._salvage(self.quarantined)
 
     async def _salvage(self, damaged: Path) -> None:
@@ -183,23 +202,35 @@ class Database:
         except sqlite3.Error as error:
             _log.error("nothing was taken over from the damaged database", reason=str(error))
 
-    async def _connect(self) -> None:
+    async def _connect(self, *, thorough: bool) -> None:
         async with AsyncExitStack() as on_failure:
             with _translated():
                 await asyncio.to_thread(files.prepare, self.path)
                 writer = await on_failure.enter_async_context(self._connection())
                 await schema.check_version(writer, self._migrations)  # before anything is written to it
-                await _check_integrity(writer)
+                if thorough or await asyncio.to_thread(os.path.getsize, self.path) <= CHECK_AT_OPEN_BYTES:
+                    await self._check_but_the_index(writer)
                 await writer.execute_fetchall("PRAGMA journal_mode = WAL")
                 await writer.execute_fetchall("PRAGMA synchronous = FULL")
                 await writer.execute_fetchall("PRAGMA secure_delete = ON")  # deleted words are overwritten
                 await writer.execute_fetchall("PRAGMA temp_store = MEMORY")  # and are in no file outside either
                 await schema.migrate(writer, self._migrations, self.path)
+                if self._index_damaged:
+                    await _rebuild_indexes(writer)
+                    self._index_damaged = False
                 await writer.execute_fetchall("PRAGMA foreign_keys = ON")
                 reader = await on_failure.enter_async_context(self._connection())
                 await reader.execute_fetchall("PRAGMA query_only = ON")
             self._connections = on_failure.pop_all()
             self._writer, self._reader = writer, reader
+
+    async def _check_but_the_index(self, writer: aiosqlite.Connection) -> None:
+        try:
+            await _check_integrity(writer)
+        except StoreError as error:
+            if error.fault != "index":
+                raise
+            self._index_damaged = True
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -215,14 +246,18 @@ class Database:
 
     async def _roll_back(self, writer: aiosqlite.Connection) -> None:
         try:
-            await _unbroken(writer.rollback())
+            await unbroken(writer.rollback())
         except sqlite3.Error:
             self._doubtful = True  # nobody knows what that connection still holds
 
     def _understood(self, error: sqlite3.Error) -> StoreError:
         understood = from_sqlite(error)
-        self._doubtful |= understood.fault in _DOUBTFUL
+        self._note(understood.fault)
         return understood
+
+    def _note(self, fault: Fault) -> None:
+        self._doubtful |= fault in _DOUBTFUL
+        self._index_damaged |= fault == "index"
 
 
 async def _check_integrity(connection: aiosqlite.Connection) -> None:
@@ -232,39 +267,12 @@ async def _check_integrity(connection: aiosqlite.Connection) -> None:
         raise damaged(str(row[0]))
 
 
-async def _unbroken(operation: Coroutine[Any, Any, _T]) -> _T:
-    """Await to the end though the caller be cancelled meanwhile, then let the cancellation through.
-
-    aiosqlite's thread finishes a statement whether anybody waits or not: to go on without it is to go on without
-    knowing what it did. Bounded, as every statement is, by the busy timeout and the disk.
-    """
-    task = asyncio.ensure_future(operation)
-    cancellation: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancellation = error
-    if cancellation is not None:
-        raise cancellation from task.exception()
-    return task.result()
-
-
-async def _interruptible(writer: aiosqlite.Connection, operation: Coroutine[Any, Any, _T]) -> _T:
-    """Await what may take long; a cancellation stops it and waits until it has stopped."""
-    task = asyncio.ensure_future(operation)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await writer.interrupt()
-        await _unbroken(_outcome(task))
-        raise
-
-
-async def _outcome(task: asyncio.Future[Any]) -> None:
-    """Wait for what was interrupted; that it fails is what was wanted."""
-    await asyncio.wait({task})
-    task.exception()
+async def _rebuild_indexes(connection: aiosqlite.Connection) -> None:
+    """Make every full-text index anew from the tables that it indexes."""
+    indexes = await connection.execute_fetchall("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%fts5%'")
+    for (name,) in indexes:
+        _log.warning("the index of words is damaged and is built anew", index=name)
+        await connection.execute_fetchall(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")  # noqa: S608 - from our schema
 
 
 @contextmanager

@@ -15,6 +15,7 @@ Fault = Literal[
     "disk_full",
     "locked",
     "corrupt",
+    "index",
     "io",
     "denied",
     "newer_schema",
@@ -28,6 +29,7 @@ _WORDS: dict[Fault, tuple[str, str]] = {
     "disk_full": ("disk full", "free some space; saving resumes by itself"),
     "locked": ("the database is locked by another process", "close the other program that has it open"),
     "corrupt": ("the database file is damaged", "it is set aside and a fresh one is begun"),
+    "index": ("the index of words is damaged", "it is built anew from what was said"),
     "io": ("the disk reports an input/output error", "check the disk or card, then the kernel log"),
     "denied": ("the database cannot be written", "check owner and mode of the state directory"),
     "conflict": ("the record contradicts what is stored", ""),
@@ -39,6 +41,7 @@ _BY_SQLITE_CODE: dict[int, Fault] = {
     sqlite3.SQLITE_LOCKED: "locked",
     sqlite3.SQLITE_CORRUPT: "corrupt",
     sqlite3.SQLITE_NOTADB: "corrupt",
+    sqlite3.SQLITE_CORRUPT_VTAB: "index",  # FTS5 says so of what it reads in its own tables
     sqlite3.SQLITE_IOERR: "io",
     # A full disk cannot hold the WAL index either: SQLite then reports an I/O error of this extended kind, not FULL.
     sqlite3.SQLITE_IOERR_SHMSIZE: "disk_full",
@@ -75,8 +78,8 @@ def from_os(error: OSError) -> StoreError:
 
 
 def damaged(detail: str) -> StoreError:
-    """The file opens, but what is in it does not hold together."""
-    return _told("corrupt", detail)
+    """The file opens, but what is in it does not hold together: by the words of quick_check, the index or the rest."""
+    return _told("index" if "fts5" in detail.lower() else "corrupt", detail)
 
 
 def newer_schema(*, found: int, known: int) -> StoreError:

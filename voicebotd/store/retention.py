@@ -1,4 +1,4 @@
-"""Every night, and when the daemon starts, what was kept long enough is removed.
+"""Every night, and when the daemon starts, the database is looked over and what was kept long enough is removed.
 
 Owns the task and what it does about a database that cannot be used. Decides neither what is removed (`purge.py`) nor
 when it is night (`schedule.py`).
@@ -14,6 +14,7 @@ from datetime import datetime
 
 import structlog
 
+from voicebotd.store.database import Database
 from voicebotd.store.faults import StoreError
 from voicebotd.store.purge import Purge
 from voicebotd.store.schedule import seconds_to_night
@@ -26,9 +27,10 @@ LONGEST_SLEEP_S = 3600.0
 
 
 class Retention:
-    """Keeps history for `days` (None: for ever). Run `run()` as a task."""
+    """Checks a database and keeps its history for `days` (None: for ever). Run `run()` as a task."""
 
-    def __init__(self, purge: Purge, *, days: int | None) -> None:
+    def __init__(self, database: Database, purge: Purge, *, days: int | None) -> None:
+        self._database = database
         self._purge = purge
         self._days = days
         self._now = asyncio.Event()
@@ -41,16 +43,16 @@ class Retention:
     async def run(self) -> None:
         while True:
             self._now.clear()
-            await self._remove()
+            try:
+                await self._database.check()
+                await self._remove()
+            except StoreError as error:
+                _log.warning("old history could not be removed", reason=error.message, hint=error.hint)
             await self._night()
 
     async def _remove(self) -> None:
-        if self._days is None:
-            return
-        try:
+        if self._days is not None:
             await self._purge.older_than(time.time() - self._days * DAY_S)
-        except StoreError as error:
-            _log.warning("old history could not be removed", reason=error.message, hint=error.hint)
 
     async def _night(self) -> None:
         """Wait until it is night, or until the days are changed."""
