@@ -285,6 +285,21 @@ def test_a_response_answers_the_latest_message_that_nobody_has_answered(items: l
     assert replace(question_of(items), past=()) == question
 
 
+@pytest.mark.parametrize(
+    ("items", "calls", "waiting"),
+    [
+        ([said("user", "Hi"), CALL], False, True),
+        ([said("user", "Hi"), CALL], True, False),
+        ([said("user", "Hi"), CALL, OUTPUT], False, False),
+        ([said("user", "Hi")], False, False),
+    ],
+)
+def test_who_may_call_nothing_while_a_function_runs_has_only_patience_to_ask_for(
+    items: list[Item], calls: bool, waiting: bool
+) -> None:
+    assert question_of(items, calls=calls).waiting is waiting
+
+
 def test_a_brain_remembers_all_but_system_messages() -> None:
     call = Item(item_id="c", type="function_call", name="f", call_id="c", text="{}")
     items = [said("system", "Be kind."), said("user", "Hi"), said("assistant", "Hello"), call, OUTPUT]

@@ -19,6 +19,7 @@ SCRIPT = Script(
     greeting=line("welcome"),
     idle=line("still there?"),
     out_of_band=line("noted"),
+    waiting=line("one moment"),
 )
 
 
@@ -75,11 +76,12 @@ def test_an_output_is_answered_by_the_turn_after_the_call() -> None:
     assert talk.go_on() == ["one", "two"]
 
 
-def test_greeting_idle_prompt_out_of_band_answer_and_aside_take_no_turn() -> None:
+def test_greeting_idle_prompt_word_of_patience_out_of_band_answer_and_aside_take_no_turn() -> None:
     talk = Talk()
     assert talk.go_on() == ["welcome"]
     assert talk.answered(Question(idle=True)) == ["still there?"]
     assert talk.answered(Question(out_of_band=True)) == ["noted"]
+    assert talk.answered(Question(waiting=True)) == ["one moment"]
     assert talk.ask("Your HOURS?") == ["nine to five"]
     assert talk.answered(Question(text="hours", out_of_band=True)) == ["nine to five"]
     assert talk.ask() == ["one", "two"]
@@ -126,6 +128,7 @@ def test_a_turn_says_and_calls_with_what_a_function_answered_and_is_recognised_b
         asides=(Aside(when_text_contains="code", answer=Answer(parts=(told,))),),
         idle=line("still there?"),
         out_of_band=line("noted"),
+        waiting=line("one moment"),
         after_last="last",
     )
     past = (

@@ -82,6 +82,7 @@ def test_what_is_not_given_has_a_default(tmp_path: Path) -> None:
     script = read(tmp_path, {"turns": [{"says": "Yes."}]})
     assert (script.greeting, script.after_last, script.idle.text) == (None, "repeat", "Are you still there?")
     assert script.out_of_band.text == "Noted."
+    assert script.waiting.text == "One moment, please."
 
 
 SAYS = {"says": "a"}

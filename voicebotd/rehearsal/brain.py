@@ -63,6 +63,9 @@ class Question:
     """Nobody has said anything yet: the assistant is to open the conversation."""
     idle: bool = False
     """The visitor has been silent for `idle_timeout_ms`."""
+    waiting: bool = False
+    """A function that was called is not answered yet, and this response is to call none: all there is to say is that
+    it takes a while."""
     out_of_band: bool = False
     """The answer will not be part of the conversation."""
 

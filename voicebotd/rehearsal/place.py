@@ -2,7 +2,7 @@
 
 Owns the recognition of scripted answers in items that this session streamed, or that a client seeded it with after
 another session was lost: whole, cut off where the visitor stopped hearing it, several lines in one message, or without
-the turns before. Greetings, asides and idle prompts are recognised and count for nothing. Pure.
+the turns before. Greetings, asides, idle prompts and words of patience are recognised and count for nothing. Pure.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ class Responses:
             input_tokens=total_of(context),
             cached_tokens=cached_of(context, self._context_before),
         )
-        answer = self._brain.answer(question_of(items, idle=idle, out_of_band=out_of_band))
+        answer = self._brain.answer(
+            question_of(items, idle=idle, out_of_band=out_of_band, calls=wanted["tool_choice"] != "none")
+        )
         response = Response(self._outbox, request, answer, None if out_of_band else self._conversation)
         self._running[request.response_id] = _Running(response=response, due_s=now_s)
         if not out_of_band:
@@ -167,8 +169,10 @@ def _audio_output(session: Settings, params: Settings) -> dict[str, Any]:
     return {key: given.get(key, held[key]) for key in ("format", "voice")}
 
 
-def question_of(items: Iterable[Item], *, idle: bool = False, out_of_band: bool = False) -> Question:
-    """What a response to these items is to answer."""
+def question_of(
+    items: Iterable[Item], *, idle: bool = False, out_of_band: bool = False, calls: bool = True
+) -> Question:
+    """What a response to these items is to answer; `calls`: it may call functions."""
     items = list(items)
     latest: Item | None = None
     opening = True
@@ -182,7 +186,20 @@ def question_of(items: Iterable[Item], *, idle: bool = False, out_of_band: bool 
         written = [part.text or "" for part in latest.parts if not part.is_audio]
         text = " ".join(written) if written else None
         pcm = None if written else b"".join(part.pcm for part in latest.parts)
-    return Question(text=text, pcm=pcm, past=past_of(items), opening=opening, idle=idle, out_of_band=out_of_band)
+    return Question(
+        text=text,
+        pcm=pcm,
+        past=past_of(items),
+        opening=opening,
+        idle=idle,
+        waiting=not calls and _unanswered(items),
+        out_of_band=out_of_band,
+    )
+
+
+def _unanswered(items: list[Item]) -> bool:
+    called = {item.call_id for item in items if item.type == "function_call"}
+    return not called <= {item.call_id for item in items if item.type == "function_call_output"}
 
 
 def past_of(items: Iterable[Item]) -> tuple[Past, ...]:

@@ -42,13 +42,15 @@ class Script:
     turns: tuple[Turn, ...]
     idle: Line
     out_of_band: Line
+    waiting: Line
     greeting: Line | None = None
     asides: tuple[Aside, ...] = ()
     after_last: Literal["repeat", "last"] = "repeat"
 
 
 class ScriptBrain:
-    """Takes one turn for each response of the conversation; a greeting, an aside and an idle prompt take none.
+    """Takes one turn for each response of the conversation; a greeting, an aside, an idle prompt and a word of patience
+    take none.
 
     Whose turn it is stands in the conversation itself (place.py). Where nobody has spoken since the assistant was cut
     off, the rest of what it was saying is the answer.
@@ -57,7 +59,7 @@ class ScriptBrain:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._turns = tuple(turn.answer.parts for turn in script.turns)
-        lines = (script.greeting, script.idle, script.out_of_band)
+        lines = (script.greeting, script.idle, script.out_of_band, script.waiting)
         self._others = (
             *((line,) for line in lines if line is not None),
             *(aside.answer.parts for aside in script.asides),
@@ -72,10 +74,13 @@ class ScriptBrain:
             for aside in self._script.asides:
                 if aside.when_text_contains.casefold() in question.text.casefold():
                     return Answer(parts=self._filled(aside.answer.parts, question.past))
-        if question.out_of_band:
-            return Answer(parts=(self._script.out_of_band,))
-        if question.idle:
-            return Answer(parts=(self._script.idle,))
+        for asked, line in (
+            (question.out_of_band, self._script.out_of_band),
+            (question.idle, self._script.idle),
+            (question.waiting, self._script.waiting),
+        ):
+            if asked:
+                return Answer(parts=(line,))
         place = self._place(question.past)
         if place.rest:
             return Answer(parts=place.rest)

@@ -13,6 +13,8 @@ A script is a YAML file; `scripts/default.yaml`, `demo.yaml` and `appointments.y
         says: …                     case), and takes no turn
     after_last: repeat|last    after the last turn, start again (the default), or stay at the last turn
     idle: LINE                 said after `idle_timeout_ms` of silence; takes no turn
+    waiting: LINE              said while a function takes its time, where a client asks for that (`tool_choice: none`
+                               before the output is there); takes no turn
     out_of_band: LINE          said outside of the conversation (`conversation: none`); takes no turn
 
     LINE: TEXT                                     spoken by the bundled clip of exactly these words, else murmured
@@ -41,7 +43,7 @@ from voicebotd.rehearsal.script import Aside, Script, Turn
 BUNDLED = Path(__file__).parent / "scripts"
 DEFAULT_SCRIPT = BUNDLED / "default.yaml"
 
-_SCRIPT_KEYS = ("greeting", "turns", "after_last", "idle", "out_of_band")
+_SCRIPT_KEYS = ("greeting", "turns", "after_last", "idle", "waiting", "out_of_band")
 _TURN_KEYS = ("hears", "says", "calls", "when_text_contains")
 
 
@@ -78,6 +80,7 @@ class _Reader:
             after_last=after_last,
             greeting=self._line(document["greeting"], "greeting") if "greeting" in document else None,
             idle=self._line(document.get("idle", {"audio": "assistant_idle"}), "idle"),
+            waiting=self._line(document.get("waiting", "One moment, please."), "waiting"),
             out_of_band=self._line(document.get("out_of_band", "Noted."), "out_of_band"),
         )
 
