@@ -1,17 +1,22 @@
 """Settings become what each room takes, and the parts know each other."""
 
 import asyncio
+from dataclasses import fields
 
 import pytest
 import structlog
 
 from voicebotd import assembly
+from voicebotd.config.budget import KINDS
 from voicebotd.config.catalogue import flatten, keys
 from voicebotd.config.load import change
 from voicebotd.config.model import Settings
 from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.budget import Cost, Limits
 from voicebotd.errors import AudioError, ConfigError
+from voicebotd.realtime.pricing import Price
+from voicebotd.realtime.session import Retention
 
 KEY = "c0mpany-Key~42"
 
@@ -46,6 +51,48 @@ def test_a_key_that_cannot_be_used_is_refused_unseen(at_home, monkeypatch):
     with pytest.raises(ConfigError) as refused:
         assembly.find_key()
     assert "words" not in str(refused.value)
+
+
+# What it may cost.
+
+
+def test_the_caps_and_prices_arrive_in_whole_nano_dollars(configured):
+    prices = {"m": {"audio_out": 0.5}}
+    settings = configured(
+        budget__daily_usd=2.5, budget__session_usd=None, budget__warn_fraction=0.5, budget__prices=prices
+    ).settings
+    assert assembly.limits_of(settings) == Limits(daily_nano_usd=2_500_000_000, warn_fraction=0.5)
+    used = ev.Usage(output_audio=3)
+    assert assembly.tariff_of(settings).cost_of("m", used) == Cost(nano_usd=1500)
+    policy = assembly.policy_of(configured(budget__session_usd=0.05))
+    assert policy.limits.session_nano_usd == 50_000_000
+    assert policy.tariff.cost_of("gpt-realtime-2.1", used).complete
+
+
+def test_prices_are_written_by_the_names_that_they_have():
+    assert {field.name for field in fields(Price)} == set(KINDS)
+
+
+def test_every_budget_key_applies_by_what_follows_from_all_of_them():
+    assert {name for name in keys() if name.startswith("budget.")} == assembly.BUDGET_KEYS
+
+
+# How it forgets.
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({}, Retention(ratio=0.8)),
+        ({"session__truncation": 0.5}, Retention(ratio=0.5)),
+        ({"session__context_tokens": 9000}, Retention(ratio=0.8, limit_tokens=9000)),
+        ({"session__truncation": "disabled", "session__context_tokens": 9000}, "disabled"),
+        ({"service__provider": "compatible"}, "auto"),
+        ({"service__provider": "compatible", "session__context_tokens": 9000}, Retention(ratio=0.8, limit_tokens=9000)),
+    ],
+)
+def test_by_default_a_fifth_is_forgotten_at_a_time_which_keeps_the_cache(configured, values, asked):
+    assert assembly.truncation_of(configured(**values).settings) == asked
 
 
 # Where to connect and what to ask for.

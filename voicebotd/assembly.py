@@ -34,7 +34,7 @@ from voicebotd.realtime.endpoint import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.pricing import PriceList
 from voicebotd.realtime.service import OpenAIService
-from voicebotd.realtime.session import SessionConfig
+from voicebotd.realtime.session import Retention, SessionConfig, Truncation
 from voicebotd.system.logging import add_secret
 from voicebotd.tools.runner import ToolRunner
 from voicebotd.tools.toolbox import Toolbox
@@ -151,10 +151,24 @@ def session_of(config: LoadedConfig) -> SessionConfig:
         transcription_language=session.transcription.language,
         noise_reduction=session.noise_reduction,
         max_output_tokens=session.max_output_tokens,
-        truncation=session.truncation,
+        truncation=truncation_of(settings),
         reasoning_effort=settings.service.reasoning_effort,
         turn_detection=turn_detection_of(settings),
     )
+
+
+KEEPS_THE_CACHE = 0.8
+"""OpenAI's own example, and what its cost guide advises against truncating, and so emptying the cache, at each turn."""
+
+
+def truncation_of(settings: Settings) -> Truncation:
+    """How the service is to forget. A compatible server that nobody asked for more is sent the plain word."""
+    wanted, limit = settings.session.truncation, settings.session.context_tokens
+    if wanted == "disabled":
+        return "disabled"
+    if wanted == "auto" and limit is None and settings.service.provider == "compatible":
+        return "auto"
+    return Retention(ratio=KEEPS_THE_CACHE if wanted == "auto" else wanted, limit_tokens=limit)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,7 +32,12 @@ def ends(effects: list[fx.Effect]) -> list[str]:
 
 
 def goodbyes(effects: list[fx.Effect]) -> list[fx.CreateResponse]:
-    return [create for create in only(effects, fx.CreateResponse) if GOODBYE in (create.instructions or "")]
+    """The responses that the words for a goodbye stand right before."""
+    return [
+        after
+        for before, after in pairwise(effects)
+        if isinstance(before, fx.CreateMessage) and before.text == GOODBYE and isinstance(after, fx.CreateResponse)
+    ]
 
 
 def test_the_reply_plays_to_its_end_then_one_short_goodbye_and_the_conversation_is_over() -> None:
@@ -42,6 +48,7 @@ def test_the_reply_plays_to_its_end_then_one_short_goodbye_and_the_conversation_
     assert (only(spent, fx.CreateResponse), box.state) == ([], State.SPEAKING)
     (goodbye,) = goodbyes(box.plays_out())
     assert (goodbye.calls_functions, goodbye.max_output_tokens) == (False, GOODBYE_TOKENS)
+    assert goodbye.instructions is None, "with others the service would read the whole conversation anew"
     box.reply("r2", "a2")
     assert box.costs(2, "r2"), "it is counted, and asks for no second goodbye"
     over = box.plays_out("a2")
@@ -81,7 +88,7 @@ def test_a_function_that_was_called_is_answered_and_the_goodbye_tells_what_came_
     assert output.call_id == "call_1"
     (create,) = only(effects, fx.CreateResponse)
     assert effects.index(output) < effects.index(create), "the goodbye knows what came of it"
-    assert goodbyes([create]), "and no answer is paid for beside it"
+    assert goodbyes(effects) == [create], "and no answer is paid for beside it"
 
 
 def test_a_visitor_who_speaks_when_the_money_is_spent_is_not_answered_any_more() -> None:
@@ -129,7 +136,7 @@ def test_whatever_would_be_paid_for_is_refused_meanwhile_and_the_rest_is_not() -
         assert (refusal.request_id, refusal.kind) == (3, "budget.exhausted")
         assert "budget.session_usd" in refusal.hint
     taken = box.do(cmd.SendMessage(request_id=4, text="hello", respond=False))
-    assert len(only(taken, fx.CreateMessage)) == 1
+    assert [message.text for message in only(taken, fx.CreateMessage)] == ["hello"]
 
 
 def test_who_waits_for_an_answer_when_the_money_is_spent_is_refused() -> None:
@@ -176,7 +183,7 @@ def test_a_goodbye_that_the_service_does_not_make_is_not_waited_for() -> None:
     box.reply()
     box.costs(5)
     box.plays_out()
-    assert len(goodbyes(box.wait(10_000))) == 1, "it is asked for once more"
+    assert len(only(box.wait(10_000), fx.CreateResponse)) == 1, "it is asked for once more"
     assert len(only(box.wait(10_000), fx.DropLink)) == 1
     assert ends(box.do(ev.LinkLost(reason="dropped")))[0].startswith("budget: ")
 

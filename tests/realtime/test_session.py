@@ -17,7 +17,9 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.realtime.session import (
     FunctionTool,
+    Retention,
     SessionConfig,
+    Truncation,
     WantedSession,
     apply,
     full_update,
@@ -200,3 +202,18 @@ def test_a_service_that_answers_no_change_does_not_fill_the_memory() -> None:
         wanted.change(change(str(number), str(number)))
     assert len(wanted.unanswered) == 32
     assert wanted.config.instructions == "99"
+
+
+@pytest.mark.parametrize(
+    ("truncation", "asked"),
+    [
+        ("disabled", "disabled"),
+        (Retention(ratio=0.8), {"type": "retention_ratio", "retention_ratio": 0.8}),
+        (
+            Retention(ratio=0.5, limit_tokens=9000),
+            {"type": "retention_ratio", "retention_ratio": 0.5, "token_limits": {"post_instructions": 9000}},
+        ),
+    ],
+)
+def test_how_the_service_is_to_forget_is_asked_for_in_its_words(truncation: Truncation, asked: object) -> None:
+    assert session_of(replace(CONFIG, truncation=truncation))["truncation"] == asked

@@ -130,8 +130,13 @@ class Session(Section):
     headset, null for none."""
     max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] = _key("inf", "reconnect", unit="tokens")
     """Longest single answer; one second of speech is 20 tokens. `inf`: the model's own limit."""
-    truncation: Literal["auto", "disabled"] = _key("auto", "reconnect")
-    """When the conversation outgrows the model's memory: `auto` forgets the oldest turns, `disabled` fails."""
+    truncation: Literal["auto", "disabled"] | Annotated[float, Field(ge=0, le=1)] = _key("auto", "reconnect")
+    """What is left of a conversation that outgrows its limit, as a share of the limit; the oldest turns are forgotten
+    first. `auto`: 0.8 (with compatible servers, as they like). After each forgetting the service reads all of the rest
+    anew, so a fifth at a time is far cheaper than a little before every answer. `disabled`: it fails instead."""
+    context_tokens: Annotated[int, Field(ge=1000, le=120_000)] | None = _key(None, "reconnect", unit="tokens")
+    """The limit: how much of a conversation is kept behind the instructions. All of it is read, and paid for, with
+    each answer; 10 minutes of talk are about 10 000. The 1.x models take up to 28 000. null: the model's own limit."""
     tools: Offered = _key(["appointments"], "live", allowed=OFFERED_ALLOWED)
     """What the model may call (`voicebotctl tools` lists all there is), and besides whatever is in `tools.directory`.
     An empty list: nothing at all."""

@@ -85,7 +85,7 @@ class Conversation:
         longest_s = self._policy.longest_speech_s
         self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)
         self._visitor = Visitor(self._ids, self._standing, dialogue, self._floor)
-        self._farewell = Farewell(self._ids, self._standing, self._desk, dialogue, self._floor)
+        self._farewell = Farewell(self._ids, self._desk, dialogue, self._floor)
         lasting = (self._policy, self._ids, self._standing, self._desk, self._listening)
         self._sessions = Sessions(*lasting, dialogue=dialogue, floor=self._floor, visitor=self._visitor)
         self._patience = Patience(self._policy, self._ids, dialogue, self._sessions)

@@ -10,11 +10,10 @@ from enum import Enum, auto
 
 from voicebotd.conversation.desk import Desk
 from voicebotd.conversation.dialogue import Dialogue
-from voicebotd.conversation.effects import Effect
+from voicebotd.conversation.effects import CreateMessage, Effect
 from voicebotd.conversation.floor import Floor
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.responses import Closed, Request
-from voicebotd.conversation.standing import Standing
 
 GOODBYE = (
     "The conversation ends now. If a function was answered and the visitor was not told yet what came of it, tell it "
@@ -37,9 +36,8 @@ class _Stage(Enum):
 class Farewell:
     """One conversation's."""
 
-    def __init__(self, ids: Ids, standing: Standing, desk: Desk, dialogue: Dialogue, floor: Floor) -> None:
+    def __init__(self, ids: Ids, desk: Desk, dialogue: Dialogue, floor: Floor) -> None:
         self._ids = ids
-        self._standing = standing
         self._desk = desk
         self._dialogue = dialogue
         self._floor = floor
@@ -87,6 +85,8 @@ class Farewell:
         return effects
 
     def _say_goodbye(self) -> list[Effect]:
-        words = self._standing.for_response(GOODBYE)
-        last = Request(event_id=self._ids.event(), instructions=words, last_tokens=GOODBYE_TOKENS)
-        return self._dialogue.responses.submit(last)
+        """Asked for by a message at the end of the conversation. Instructions of its own would stand before all of it,
+        and what the service has in its cache would be read, and paid for, anew: eighty times as much."""
+        message = CreateMessage(event_id=self._ids.event(), item_id=self._ids.item(), role="system", text=GOODBYE)
+        last = Request(event_id=self._ids.event(), last_tokens=GOODBYE_TOKENS)
+        return [message, *self._dialogue.responses.submit(last)]

@@ -25,7 +25,18 @@ from voicebotd.realtime.fields import JsonObject
 NoiseReduction = Literal["near_field", "far_field"]
 ReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
 ToolChoice = Literal["auto", "none", "required"]
-Truncation = Literal["auto", "disabled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """When the conversation outgrows its limit: how much of the limit is left of it, and the limit (None: the
+    model's own)."""
+
+    ratio: float
+    limit_tokens: int | None = None
+
+
+Truncation = Literal["auto", "disabled"] | Retention
 
 _REASONING_MODEL = re.compile(r"gpt-realtime-2(\.\d+)?(-mini)?(-\d{4}-\d{2}-\d{2})?")
 """The 2.x family; `gpt-realtime-2025-08-28` is not of it."""
@@ -155,7 +166,7 @@ def wire(config: SessionConfig) -> JsonObject:
         "instructions": config.instructions,
         "output_modalities": [config.output],
         "max_output_tokens": config.max_output_tokens,
-        "truncation": config.truncation,
+        "truncation": wire_truncation(config.truncation),
         "tools": wire_tools(config.tools),
         "tool_choice": config.tool_choice,
         "audio": {
@@ -171,6 +182,15 @@ def wire(config: SessionConfig) -> JsonObject:
     if config.reasoning_effort is not None and reasons(config.model):
         session["reasoning"] = {"effort": config.reasoning_effort}
     return session
+
+
+def wire_truncation(truncation: Truncation) -> str | JsonObject:
+    """Return how the service is to forget, as it takes it (openai-python `realtime_truncation_retention_ratio`)."""
+    if not isinstance(truncation, Retention):
+        return truncation
+    limits = {} if truncation.limit_tokens is None else {"post_instructions": truncation.limit_tokens}
+    kept: JsonObject = {"type": "retention_ratio", "retention_ratio": truncation.ratio}
+    return {**kept, "token_limits": limits} if limits else kept
 
 
 def wire_transcription(config: SessionConfig) -> JsonObject | None:
