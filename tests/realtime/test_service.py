@@ -851,7 +851,10 @@ def void(_value: object) -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_key_is_in_no_log_line_no_event_and_no_status(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("provider", ["compatible", "azure"])
+async def test_the_key_is_in_no_log_line_no_event_and_no_status(
+    caplog: pytest.LogCaptureFixture, provider: str
+) -> None:
     caplog.set_level(logging.DEBUG)
     body = json.dumps({"error": {"code": "x", "message": f"bad key {KEY}"}})
     refusals = [answering(HTTPStatus.INTERNAL_SERVER_ERROR, body)]
@@ -859,7 +862,7 @@ async def test_the_key_is_in_no_log_line_no_event_and_no_status(caplog: pytest.L
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         return refusals.pop()(connection, request) if refusals else None
 
-    async with playing(answer=answer) as case:
+    async with playing(provider=provider, answer=answer) as case:
         peer = await case.ready()
         await peer.error("odd", message=f"who is {KEY}?")
         await peer.send({"type": f"odd.{KEY}"})

@@ -153,6 +153,18 @@ def test_a_server_that_ends_every_turn_by_itself_is_asked_to_do_so_even_where_th
         assert detection == kind or (kind is not None and kind.items() <= detection.items())
 
 
+def test_a_server_that_does_not_listen_for_sense_is_asked_to_go_by_loudness_and_silence() -> None:
+    by_sense = TurnDetection(type="semantic_vad", eagerness="low")
+    wire, config = Wire(DIALECTS["grok"]), replace(CONFIG, turn_detection=by_sense)
+    assert wire.opening(config)["session"]["turn_detection"]["type"] == "server_vad"
+    change = said(wire.encode(fx.UpdateSession(event_id="e", turn_detection=by_sense)))["session"]["turn_detection"]
+    assert (change["type"], change["silence_duration_ms"]) == ("server_vad", 1200)
+    assert any(sentence.startswith("semantic_vad: ") for sentence in wire.missing(config))
+    assert not any("semantic_vad" in sentence for sentence in wire.missing(CONFIG))
+    heard = Wire(DIALECTS["localai"]).opening(config)["session"]["audio"]["input"]["turn_detection"]
+    assert heard["type"] == "semantic_vad"
+
+
 def test_a_server_that_only_speaks_is_not_asked_to_write() -> None:
     written = fx.CreateResponse(event_id="e", instructions="i", output="text", calls_functions=False)
     assert said(Wire(DIALECTS["grok"]).encode(written))["response"] == {"instructions": "i"}

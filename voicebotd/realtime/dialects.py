@@ -103,7 +103,9 @@ _TABLE = (
         key="optional",
         longest_session_s=None,
         own_names=True,
-        lacks=_lacking("truncate clear commit create_response idle_timeout prefix_padding noise_reduction speed"),
+        lacks=_lacking(
+            "truncate clear commit semantic_vad create_response idle_timeout prefix_padding noise_reduction speed"
+        ),
     ),
     Dialect(
         name="localai",
@@ -125,7 +127,7 @@ _TABLE = (
         shape="beta",
         beta_pcm=None,
         own_names=True,
-        lacks=_lacking("truncate create_response interrupt_response prefix_padding noise_reduction speed"),
+        lacks=_lacking("truncate semantic_vad create_response interrupt_response prefix_padding noise_reduction speed"),
     ),
     Dialect(
         name="grok",
@@ -137,7 +139,7 @@ _TABLE = (
         at_the_top=(_VOICE, _TURN_DETECTION),
         own_names=True,
         lacks=_lacking(
-            "truncate delete create_response interrupt_response noise_reduction text_output "
+            "truncate delete semantic_vad create_response interrupt_response noise_reduction text_output "
             "max_output_tokens truncation tool_choice"
         ),
     ),

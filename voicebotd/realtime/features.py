@@ -67,6 +67,10 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             setting=(*_DETECTION, "interrupt_response"),
             unset=True,
         ),
+        "semantic_vad": Feature(
+            without="turn_detection.type semantic_vad goes by loudness and silence, as server_vad does",
+            setting=(*_DETECTION, "eagerness"),
+        ),
         "idle_timeout": Feature(
             without="turn_detection.idle_timeout_ms has no effect", setting=(*_DETECTION, "idle_timeout_ms")
         ),

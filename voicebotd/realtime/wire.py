@@ -148,6 +148,8 @@ class Wire:
     def _update(self, effect: UpdateSession) -> JsonObject | Unsent:
         if effect.turn_detection is not None and self._cannot_end(effect.turn_detection):
             return Unsent(feature="commit", answer=_refusal("commit", effect.event_id))
+        if effect.turn_detection is not None:
+            effect = replace(effect, turn_detection=self._detection(effect.turn_detection))
         update = live_update(effect)
         return {**update, "session": self._shaped(self._possible(update["session"]))}
 
@@ -156,9 +158,7 @@ class Wire:
 
         One that ends every turn by itself is asked to do so: left without detection nobody would end any.
         """
-        if self._cannot_end(config.turn_detection):
-            config = replace(config, turn_detection=replace(config.turn_detection, type="server_vad"))
-        session = self._possible(wire(config))
+        session = self._possible(wire(replace(config, turn_detection=self._detection(config.turn_detection))))
         for direction, hz in (("input", self._dialect.input_rate_hz), ("output", self._dialect.output_rate_hz)):
             put(session, ("audio", direction, "format"), {"type": "audio/pcm", "rate": hz})
         return _without_openai_names(session) if self._dialect.own_names else session
@@ -166,6 +166,11 @@ class Wire:
     def _cannot_end(self, detection: TurnDetection) -> bool:
         """Whether turns would have to be ended by hand, and this server does not let anybody."""
         return detection.type in ("none", "local") and "commit" in self.lacks
+
+    def _detection(self, wanted: TurnDetection) -> TurnDetection:
+        """The nearest to `wanted` that this server has."""
+        other = self._cannot_end(wanted) or (wanted.type == "semantic_vad" and "semantic_vad" in self.lacks)
+        return replace(wanted, type="server_vad") if other else wanted
 
     def _possible(self, session: JsonObject) -> JsonObject:
         lacking = (FEATURES[name].setting for name in self.lacks)
