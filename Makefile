@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store clean help
+.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store faults drops expiry clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -55,6 +55,18 @@ store-faults: ## a quarter of an hour of errors at every write and of kill -9: n
 bench-store: ## a million turns: search, list, start and purge, with p50 and p95; ARGS="--turns 50000" for a short run
 	@scripts/setup.sh test
 	@$(PYTHON) tests/bench/store/run.py $(ARGS)
+
+faults: ## every fault of the link and the service at every moment of a conversation, as a table; ARGS="--quick", ARGS="rst"
+	@scripts/setup.sh test
+	@$(PYTHON) tests/faults/run.py $(ARGS)
+
+drops: ## two hundred drops at random moments of a conversation: every question is answered once; ARGS="--seed 7"
+	@scripts/setup.sh test
+	@$(PYTHON) tests/faults/run_drops.py $(ARGS)
+
+expiry: ## ten minutes with sessions that last, ten with sessions that expire every 20 s: the same conversation
+	@scripts/setup.sh test
+	@$(PYTHON) tests/faults/run_expiry.py $(ARGS)
 
 clean: ## remove everything that the targets above made
 	@rm -rf .venv build dist ./*.egg-info demo-output bench-output .coverage .coverage.*

@@ -41,6 +41,7 @@ from voicebotd.realtime.failures import (
 from voicebotd.realtime.fields import JsonObject, without
 from voicebotd.realtime.outbox import Outbox
 from voicebotd.realtime.protocol import Decoded, Nonsense, SessionTold, parse
+from voicebotd.realtime.repeats import Repeats
 from voicebotd.realtime.session import SessionConfig
 from voicebotd.realtime.wire import Unsent, Wire
 
@@ -138,6 +139,7 @@ class Link:
         self._on_decoded = on_decoded
         self._log = log
         self._wire = Wire(endpoint.dialect)
+        self._repeats = Repeats()
         self._outbox = Outbox[ToService | UpdateSession]()
         self._filled = asyncio.Event()
         self._socket: ClientConnection | None = None
@@ -290,6 +292,8 @@ class Link:
         message = parse(without(self._secret, frame) if isinstance(frame, str) else frame)
         if not isinstance(message, Nonsense):
             self._log.debug("received", message=Shown(message))
+            if self._repeats.is_repeat(message, frame):
+                message = Nonsense(kind="the same event twice")
         heard = (message,) if isinstance(message, Nonsense) else self._wire.decode(message)
         # Only the event right before a close explains it; an older error was survived.
         self._last_error = None
