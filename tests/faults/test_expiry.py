@@ -6,8 +6,8 @@ import pytest
 from faultrig.expiry import talk
 from faultrig.hurry import hurried
 
-PACE = 3.0
-SECONDS = 48.0
+PACE = 4.0
+SECONDS = 40.0
 
 pytestmark = pytest.mark.usefixtures("log")
 
