@@ -81,7 +81,7 @@ def scripted(questions: int, *, booking: int | None = None) -> Course:
         sound = question(FIRST_ANSWER + number, ms=ANSWER_MS)
         turns.append(Turn(hears=hears, says=(Line(text=answer_text(number), pcm=sound),)))
     nothing = Line(text="Nothing.", pcm=b"")
-    script = Script(turns=tuple(turns), idle=nothing, out_of_band=nothing)
+    script = Script(turns=tuple(turns), idle=nothing, out_of_band=nothing, waiting=nothing)
     booked: list[int] = []
     return Course(
         brain=lambda: ScriptBrain(script),
