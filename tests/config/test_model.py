@@ -63,7 +63,7 @@ def test_every_default_is_a_value_that_may_be_written():
         ("barge_in.duck_db", [-60, 0, -12.5], [-60.1, 0.1, "-12"]),
         ("conversation.max_utterance_s", [5, 600, 59.5], [4.9, 601, None]),
         ("conversation.idle_hangup_s", [None, 10, 3600], [9.9, 3601, "null", 0]),
-        ("budget.daily_usd", [None, 0, 2.5, 1_000_000], [-0.01, 1_000_001, "5", True, float("nan")]),
+        ("budget.daily_usd", [None, 0, 2.5, 100_000], [-0.01, 100_001, "5", True, float("nan")]),
         ("budget.warn_fraction", [0, 1, 0.8], [-0.1, 1.1, None]),
         (
             "budget.prices",

@@ -95,8 +95,14 @@ def test_a_model_without_a_price_costs_nothing_and_says_so() -> None:
 
 
 def test_what_is_used_and_not_sold_is_not_in_the_sum_and_said() -> None:
-    cost = PriceList().cost_of("gpt-transcribe", Usage(audio_s=60, output_text=9))
-    assert cost == Cost(nano_usd=4_500_000, complete=False)
+    cost = PriceList().cost_of("gpt-4o-transcribe", Usage(input_audio=60, output_audio=9))
+    assert cost == Cost(nano_usd=60 * 2500, complete=False)
+
+
+def test_a_model_that_is_sold_by_the_minute_costs_the_same_when_its_use_is_told_in_tokens() -> None:
+    by_length = PriceList().cost_of("gpt-transcribe", Usage(audio_s=60))
+    assert by_length == Cost(nano_usd=4_500_000)
+    assert PriceList().cost_of("gpt-transcribe", Usage(input_audio=600, output_text=40)) == by_length
 
 
 def test_the_owner_corrects_a_price_and_the_rest_stays() -> None:

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from voicebotd.rehearsal.items import PCM_BYTES_PER_MS, Item, Part
-from voicebotd.rehearsal.usage import Tokens, cached_of, context_of, spoken_tokens, text_tokens, total_of, usage_wire
+from voicebotd.rehearsal.usage import (
+    Tokens,
+    cached_of,
+    context_of,
+    spoken_tokens,
+    text_tokens,
+    total_of,
+    transcription_wire,
+    usage_wire,
+)
 
 
 def message(item_id: str, part: Part) -> Item:
@@ -62,3 +71,14 @@ def test_the_wire_has_every_sum() -> None:
         "cached_tokens_details": {"text_tokens": 1, "audio_tokens": 2, "image_tokens": 0},
     }
     assert wire["output_token_details"] == {"text_tokens": 3, "audio_tokens": 4}
+
+
+def test_a_transcription_is_billed_by_its_length_or_by_tokens_as_its_model_is() -> None:
+    assert transcription_wire("gpt-transcribe", "Hello", 1540) == {"type": "duration", "seconds": 1.54}
+    assert transcription_wire("gpt-4o-mini-transcribe", "Hello", 1540) == {
+        "type": "tokens",
+        "input_tokens": 16,
+        "output_tokens": 2,
+        "total_tokens": 18,
+        "input_token_details": {"audio_tokens": 16, "text_tokens": 0},
+    }

@@ -6,17 +6,24 @@ daemon's.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from decimal import Decimal
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 from rig import speech
 from rig.card import VirtualCard
-from rig.daemon import Daemon, Home, RunDaemon
+from rig.daemon import Daemon, Home, MakeSettings, RunDaemon, merged
 from rig.rehearsal import Event, Rehearsal, StartRehearsal, reply, script
 from rig.rpc import RpcAnswerError
-from rig.waiting import wait_for
+from rig.sound import RATE_HZ, write_wav
+from rig.waiting import SCALE, wait_for
 
 CAP_USD = 0.05
 MILLION = Decimal(1_000_000)
@@ -49,6 +56,18 @@ def payments(server: Rehearsal) -> list[tuple[Event, Decimal]]:
     return found
 
 
+def only_a_goodbye_is_begun_beyond_the_cap(server: Rehearsal, paid: list[tuple[Event, Decimal]]) -> bool:
+    """Whether all that was begun after the payment with which the cap was reached is one response."""
+    sums = list(accumulate(cost for _, cost in paid))
+    for (event, cost), total in zip(paid, sums, strict=True):
+        print(f"{event['type']:60} {cost:.6f} {total:.6f}")
+    reached = next(index for index, total in enumerate(sums) if total >= Decimal(str(CAP_USD)))
+    print(f"the cap is reached with payment {reached + 1} of {len(paid)}")
+    sent = [entry.event for entry in server.sent()]
+    later = [event for event in sent[sent.index(paid[reached][0]) :] if event["type"] == "response.created"]
+    return len(later) == 1
+
+
 def talk_until_over(daemon: Daemon, card: VirtualCard) -> int:
     """Say the same again and again, each time when the box listens, until it does not any more."""
     for turn in range(MOST_TURNS):
@@ -76,14 +95,8 @@ def test_a_cap_of_five_cents_stops_a_parrot_at_the_right_response_and_until_more
         daemon.wait_until_ready()
         turns = talk_until_over(daemon, card)
         paid = payments(server)
-        sums = list(accumulate(cost for _, cost in paid))
-        for (event, cost), total in zip(paid, sums, strict=True):
-            print(f"{event['type']:60} {cost:.6f} {total:.6f}")
-        reached = next(index for index, total in enumerate(sums) if total >= Decimal(str(CAP_USD)))
-        sent = [entry.event for entry in server.sent()]
-        later = [event for event in sent[sent.index(paid[reached][0]) :] if event["type"] == "response.created"]
-        print(f"{turns} turns; the cap is reached with payment {reached + 1} of {len(paid)}")
-        assert len(later) == 1, "nothing is begun beyond the cap but one goodbye"
+        print(f"{turns} turns")
+        assert only_a_goodbye_is_begun_beyond_the_cap(server, paid)
         goodbye = server.received("response.create")[-1].event["response"]
         assert (goodbye["tool_choice"], "instructions" in goodbye) == ("none", False)
         words = [entry.event["item"]["content"][0]["text"] for entry in server.received("conversation.item.create")]
@@ -92,7 +105,7 @@ def test_a_cap_of_five_cents_stops_a_parrot_at_the_right_response_and_until_more
 
         status = daemon.status()
         assert status["usage"]["exhausted"]
-        assert status["usage"]["today_usd"] == pytest.approx(float(sums[-1]), abs=1e-6)
+        assert status["usage"]["today_usd"] == pytest.approx(float(sum(cost for _, cost in paid)), abs=1e-6)
         events = [event["data"]["event"] for event in daemon.rpc.events("usage")]
         assert (events.count("warning"), events.count("exhausted")) == (1, 1)
         refusal = refused(daemon, "conversation.start")
@@ -112,3 +125,39 @@ def test_a_cap_of_five_cents_stops_a_parrot_at_the_right_response_and_until_more
         daemon.wait_until_linked()
         summary = daemon.rpc.call("conversation.stop")["summary"]
         assert summary["usd"] == 0.0
+
+
+def test_a_file_is_answered_as_far_as_the_money_reaches(
+    start_rehearsal: StartRehearsal, conversation_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """As fast as the service takes it, so this costs no time either."""
+    server = start_rehearsal(script(reply("assistant_idle")), "--brain", "parrot", "--speed", "50")
+    pause = np.zeros(2 * RATE_HZ, dtype=np.int16)
+    said = np.concatenate([speech.clip("visitor_booking"), pause] * MOST_TURNS)
+    home = Home()
+    settings = merged(conversation_settings(server.url), {"budget": {"session_usd": CAP_USD}})
+    (home.path / "voicebotd.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    files = {"--config": home.path / "voicebotd.yaml", "--audio-file": write_wav(tmp_path / "visitor.wav", said)}
+    options = [str(word) for option in files.items() for word in option]
+    done = subprocess.run(
+        [sys.executable, "-m", "voicebotd", "--set", "audio_file.pace=fast", "--json", *options],
+        env=home.environment({}),
+        cwd=home.path / "cwd",
+        capture_output=True,
+        text=True,
+        timeout=120 * SCALE,
+        check=False,
+    )
+    home.remove()
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    paid = payments(server)
+    assert document["end_reason"].startswith("budget: the cap of one conversation of $0.05 is reached")
+    assert document["usage"]["usd"] == pytest.approx(float(sum(cost for _, cost in paid)), abs=1e-6)
+    assert only_a_goodbye_is_begun_beyond_the_cap(server, paid)
+    roles = [turn["role"] for turn in document["turns"]]
+    assert roles == ["user", "assistant"] * (len(roles) // 2) + ["assistant"], "the last one is the goodbye"
+    spoken = [turn for turn in document["turns"] if turn["role"] == "assistant"]
+    assert all(turn["heard_ms"] == turn["audio_ms"] for turn in spoken[-2:]), (
+        "it was said to its end, and so was goodbye"
+    )

@@ -34,7 +34,7 @@ def _from_text(value: object) -> object:
 
 
 Amount = Annotated[float, Field(ge=0, le=MOST_USD)]
-Usd = Annotated[float, Field(ge=0, le=1_000_000)]
+Usd = Annotated[float, Field(ge=0, le=100_000)]
 Prices = Annotated[
     dict[Annotated[str, Field(min_length=1)], dict[PriceKind, Amount]],
     BeforeValidator(_from_text),

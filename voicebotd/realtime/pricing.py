@@ -32,6 +32,8 @@ from voicebotd.conversation.events import Usage
 _NANO_PER_TOKEN = 1000
 """A dollar for a million tokens is so many nano-dollars for one."""
 _NANO = 10**9
+_TOKENS_PER_SECOND = 10
+"""Of a visitor's audio (OpenAI's cost guide: one for 100 ms)."""
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 """A dated snapshot costs what its family costs: `gpt-realtime-2025-08-28`."""
 
@@ -94,8 +96,13 @@ class PriceList:
         return self._prices.get(model) or self._prices.get(_SNAPSHOT.sub("", model))
 
     def cost_of(self, model: str, used: Usage) -> Cost:
-        """What this block costs. Not `complete` where it holds something of which no price is known."""
+        """What this block costs. Not `complete` where it holds something of which no price is known.
+
+        A model that is sold by the minute costs nothing else, and if its use is told in tokens these tell the length.
+        """
         price = self.price_of(model) or Price()
+        if price.minute is not None and price.audio_in is None:
+            used = Usage(audio_s=used.audio_s or used.input_audio / _TOKENS_PER_SECOND)
         cached_text, cached_audio = min(used.cached_text, used.input_text), min(used.cached_audio, used.input_audio)
         by_token = (
             (used.input_text - cached_text, price.text_in),

@@ -18,7 +18,7 @@ from voicebotd.rehearsal.items import Conversation, Item, Part, duration_ms, ite
 from voicebotd.rehearsal.responses import Responses, past_of
 from voicebotd.rehearsal.schema import check_event
 from voicebotd.rehearsal.settings import Settings, TurnPolicy, apply_update, turn_policy
-from voicebotd.rehearsal.usage import USER_AUDIO_MS_PER_TOKEN, text_tokens
+from voicebotd.rehearsal.usage import transcription_wire
 from voicebotd.rehearsal.vad import TurnBegan, TurnDetector
 from voicebotd.rehearsal.wire import Outbox, Refusal, ServerEvent
 
@@ -186,14 +186,8 @@ class Session:
         kind = "conversation.item.input_audio_transcription"
         if transcript:
             self._outbox.emit(f"{kind}.delta", item_id=item_id, content_index=0, delta=transcript)
-        audio_tokens, written = -(-audio_ms // USER_AUDIO_MS_PER_TOKEN), text_tokens(transcript)
-        usage = {
-            "type": "tokens",
-            "input_tokens": audio_tokens,
-            "output_tokens": written,
-            "total_tokens": audio_tokens + written,
-            "input_token_details": {"audio_tokens": audio_tokens, "text_tokens": 0},
-        }
+        model = self._settings["audio"]["input"]["transcription"].get("model", "")
+        usage = transcription_wire(model, transcript, audio_ms)
         self._outbox.emit(f"{kind}.completed", item_id=item_id, content_index=0, transcript=transcript, usage=usage)
 
     def _announce(self, item: Item, previous_id: str | None) -> None:

@@ -94,3 +94,18 @@ def usage_wire(*, total: Tokens, cached: Tokens, output: Tokens) -> dict[str, An
         },
         "output_token_details": {"text_tokens": output.text, "audio_tokens": output.audio},
     }
+
+
+def transcription_wire(model: str, transcript: str, audio_ms: int) -> dict[str, Any]:
+    """What a transcription used, by what its model is billed by (their pages): gpt-4o's by the token, others by the
+    length of the audio."""
+    if not model.startswith("gpt-4o-"):
+        return {"type": "duration", "seconds": audio_ms / 1000}
+    heard, written = -(-audio_ms // USER_AUDIO_MS_PER_TOKEN), text_tokens(transcript)
+    return {
+        "type": "tokens",
+        "input_tokens": heard,
+        "output_tokens": written,
+        "total_tokens": heard + written,
+        "input_token_details": {"audio_tokens": heard, "text_tokens": 0},
+    }
