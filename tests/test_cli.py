@@ -232,7 +232,7 @@ def test_with_json_the_conversation_is_one_document(run, visitor, holding):
     [line] = lines(out)
     told = json.loads(line)
     assert told["turns"][0]["text"] == "Grüß Gott!"
-    assert set(told) == {"conversation_id", "turns", "tool_calls", "usage", "timings", "end_reason"}
+    assert set(told) == {"conversation_id", "turns", "tool_calls", "usage", "timings", "end_reason", "unpriced"}
     [(url, source, options)] = asked
     assert url.startswith("ws://127.0.0.1:"), "the built-in server's"
     functions = options.pop("toolbox").catalogue.offered

@@ -315,11 +315,15 @@ async def test_calls_are_listed_with_what_the_model_was_told():
 
 async def test_the_usage_of_all_responses_is_added_up():
     usage = asdict(ev.Usage(input_text=1, output_audio=2))
-    told = [("usage", {"event": "used", **usage, "audio_s": 1.5, "session_usd": cost}) for cost in (0.01, 0.03)]
+    more = {"event": "used", **usage, "audio_s": 1.5, "model": "m"}
+    told = [
+        ("usage", {**more, "session_usd": 0.01, "priced": True}),
+        ("usage", {**more, "session_usd": 0.03, "priced": False}),
+    ]
     warning = ("usage", {"event": "warning", "cap": "session"})
     document = minutes_of(*told, warning).document("c", TIMINGS)
     assert (document.usage.input_text, document.usage.output_audio, document.usage.cached_text) == (2, 4, 0)
-    assert (document.usage.audio_s, document.usage.usd) == (3.0, 0.03)
+    assert (document.usage.audio_s, document.usage.usd, document.unpriced) == (3.0, 0.03, ["m"])
 
 
 async def test_turns_are_in_the_order_in_which_they_began_and_as_they_were_last_known():

@@ -188,6 +188,7 @@ class Minutes:
         self._audio_s = 0.0
         self._usd = 0.0
         self._end_reason = ""
+        self._unpriced: set[str] = set()
         self._speech_ended_s: float | None = None
         self.first_audio_ms: list[int] = []
         self.lost: RealtimeError | None = None
@@ -232,6 +233,7 @@ class Minutes:
             usage=TokenUsage(**self._usage, audio_s=round(self._audio_s, 3), usd=self._usd),
             timings=timings,
             end_reason=self._end_reason,
+            unpriced=sorted(self._unpriced),
         )
 
     def _note_answer(self) -> None:
@@ -243,6 +245,8 @@ class Minutes:
         self._usage.update({name: data[name] for name in COUNTED})
         self._audio_s += data["audio_s"]
         self._usd = data["session_usd"]
+        if not data["priced"]:
+            self._unpriced.add(data["model"])
 
     def _note_call(self, data: dict[str, Any]) -> None:
         call_id = data["call_id"]

@@ -103,7 +103,7 @@ def test_the_names_of_models_without_a_price_are_bounded() -> None:
 
     spending = Spending(limits(), Nothing())
     for number in range(40):
-        done = ev.ResponseDone(response_id="r", status="completed", usage=ev.Usage(input_text=1))
+        done = ev.ResponseDone(response_id=f"r{number}", status="completed", usage=ev.Usage(input_text=1))
         spending.count(done, conversation_id="c", model=str(number), transcriber="")
     assert len(spending.view().unpriced) == Spending.MAX_UNPRICED
 
@@ -136,8 +136,8 @@ def test_a_cap_that_is_near_is_told_once_with_what_to_do() -> None:
         "$0.08 of the cap of one conversation of $0.10 is spent",
     )
     assert "budget.session_usd" in till.spending.view().hint
-    till.responds(1)
-    assert till.spending.news() == []
+    till.responds(1, response_id="r2")
+    assert (till.spending.session_usd, till.spending.news()) == (0.09, [])
 
 
 def test_a_cap_that_is_reached_is_told_once_and_refuses_with_when_it_is_over() -> None:
@@ -180,7 +180,7 @@ def test_a_cap_that_is_raised_lets_it_go_on(cap: str) -> None:
     (reply,) = till.spending.set(SetBudget(request_id=9, limits=limits(**{cap: 20}), tariff=CentPerToken()))
     assert reply == fx.Reply(request_id=9, result={})
     assert (till.spending.closed, till.spending.news()) == (None, [])
-    till.responds(10)
+    till.responds(10, response_id="r2")
     assert [data["event"] for data in told(till.spending.news())] == ["exhausted"]
 
 
@@ -193,3 +193,25 @@ def test_a_conversation_that_spent_its_cap_does_not_forbid_the_next() -> None:
     assert till.spending.session_usd == 0.05, "what it cost is known until the next begins"
     till.spending.begin()
     assert (till.spending.session_usd, till.spending.view().tokens) == (0.0, 0)
+
+
+def test_what_is_told_twice_is_paid_once() -> None:
+    till = Till()
+    till.responds(3)
+    assert till.responds(3) == []
+    spoken = ev.UserTranscriptDone(item_id="r1", transcript="Hello", usage=ev.Usage(input_audio=1))
+    assert len(only(till.count(spoken), fx.Record)) == 1, "another matter, though it has the same name"
+    assert till.count(spoken) == []
+    assert till.spending.session_usd == 0.04
+    for number in range(Spending.MAX_COUNTED):
+        till.responds(0, response_id=f"x{number}")
+    assert till.responds(1) != [], "only so much is remembered"
+
+
+def test_a_server_that_counts_anew_in_each_session_is_paid_in_each() -> None:
+    till = Till()
+    till.responds(3)
+    session = ev.SessionView(instructions="", turn_detection=None)
+    till.count(ev.LinkReady(session_id="s2", model="m", session=session))
+    till.responds(3)
+    assert till.spending.session_usd == 0.06

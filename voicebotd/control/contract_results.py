@@ -213,6 +213,9 @@ class FileDocument:
     usage: TokenUsage = field(metadata=doc("tokens and their cost"))
     timings: FileTimings = field(metadata=doc("how long everything took"))
     end_reason: str = field(default="", metadata=doc("why it ended"))
+    unpriced: list[str] = field(
+        default_factory=list, metadata=doc("models whose use is not in the cost, as no price is known")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

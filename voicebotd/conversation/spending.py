@@ -41,6 +41,8 @@ class Spending:
 
     MAX_UNPRICED = 16
     """Models without a price that are remembered by name."""
+    MAX_COUNTED = 256
+    """Responses and transcriptions that are remembered, so that one that is told twice is paid once."""
 
     def __init__(self, limits: Limits, tariff: Tariff, *, rehearsing: bool = False) -> None:
         self._budget = Budget(limits)
@@ -49,6 +51,7 @@ class Spending:
         self._tokens = 0
         self._unpriced: dict[str, None] = {}
         self._untold = False
+        self._counted: dict[tuple[str, str], None] = {}
         self._told: CapName | None = None
 
     @property
@@ -85,6 +88,8 @@ class Spending:
                 return self._spent(conversation_id, source_id, "transcription", transcriber, used)
             case ev.ResponseDone(status="completed"):
                 self._untold = True
+            case ev.LinkReady():
+                self._counted.clear()  # some servers begin to count anew in each session
         return []
 
     def _spent(
@@ -95,6 +100,11 @@ class Spending:
         model: str,
         used: ev.Usage,
     ) -> list[fx.Effect]:
+        if (kind, source_id) in self._counted:
+            return []
+        self._counted[kind, source_id] = None
+        if len(self._counted) > self.MAX_COUNTED:
+            del self._counted[next(iter(self._counted))]
         cost = self._tariff.cost_of(model, used)
         if not cost.complete and len(self._unpriced) < self.MAX_UNPRICED:
             self._unpriced[model or "a model without a name"] = None
