@@ -79,6 +79,13 @@ def test_a_volume_of_0_played_nothing() -> None:
     assert not missing(silent)
 
 
+def test_a_signal_that_was_not_played_at_a_volume_that_is_up_is_blamed_on_the_machine() -> None:
+    diagnosis = diagnosed(replace(DEAF, played_dbfs=-120.0), volume_percent=80)
+    assert "did not come out in time" in the_problem(diagnosis)
+    assert "Repeat it" in advice(diagnosis)
+    assert diagnosis.recommended is None
+
+
 def test_a_microphone_muted_by_us_is_not_called_dead() -> None:
     diagnosis = diagnosed(replace(DEAF, dead=True), muted=True)
     assert "muted in voicebotd" in the_problem(diagnosis)

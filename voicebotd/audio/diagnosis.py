@@ -146,7 +146,12 @@ def _diagnosis(
 
 
 def _broken(measured: Measurement, situation: Situation, search: Search) -> Iterator[_Finding]:
-    if measured.played_dbfs <= FLOOR_DBFS:
+    if measured.played_dbfs <= FLOOR_DBFS and situation.volume_percent:
+        yield _Finding(
+            problem="The test signal did not come out in time: the machine or the sound server is too slow.",
+            advice="Repeat it while less runs; if it stays, `voicebotctl status` counts xruns and respawns.",
+        )
+    elif measured.played_dbfs <= FLOOR_DBFS:
         yield _Finding(problem="The volume is 0 %: nothing was played.", advice="Turn it up: `voicebotctl volume 60`.")
     elif situation.muted:
         yield _Finding(problem="The microphone is muted in voicebotd.", advice="Open it: `voicebotctl unmute`.")

@@ -117,7 +117,7 @@ class SelfTest:
             raise _broken_off(self._audio.status.reason or "the audio process ended") from None
         finally:
             self._audio.measure(None)
-            if recording.samples < wanted:
+            if recording.samples < wanted or self._audio.playing:
                 self._audio.flush(_TOKEN)  # what was not played yet must not be heard by the service later
         return bytes(recording.near), bytes(recording.far)
 
