@@ -46,7 +46,7 @@ def server(request: pytest.FixtureRequest, start_rehearsal: StartRehearsal) -> R
 @pytest.fixture(scope="module")
 def box(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     with Daemon(merged(conversation_settings(server.url), CONFIRM), env=sound_card.env) as daemon:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         yield daemon
 
 

@@ -36,7 +36,7 @@ def server(start_rehearsal: StartRehearsal) -> Rehearsal:
 def daemon(server: Rehearsal, sound_card: VirtualCard, conversation_settings: MakeSettings) -> Iterator[Daemon]:
     """One conversation for all of these tests; at its end there was one connection."""
     with Daemon(conversation_settings(server.url), env=sound_card.env) as daemon:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         conversation = daemon.status()["conversation"]["id"]
         yield daemon
         assert daemon.status()["conversation"]["id"] == conversation

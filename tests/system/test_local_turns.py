@@ -23,7 +23,7 @@ def test_a_question_is_sent_whole_and_nothing_else_is(
     server = start_rehearsal(script(reply("assistant_idle")), "--brain", "parrot")
     clip = speech.clip("visitor_hours")
     with run_daemon(server.url, LOCAL) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         quiet_from_s = time.monotonic()
         ear.wait_until_recorded(quiet_from_s + 1.5)
         spoke_s = time.monotonic()

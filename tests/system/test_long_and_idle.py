@@ -28,7 +28,7 @@ def test_a_radio_cannot_hold_the_box(start_rehearsal: StartRehearsal, run_daemon
         "turn_detection": {"silence_duration_ms": 1200},
     }
     with run_daemon(server.url, changes) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         daemon.rpc.call("events.subscribe", topics=["turn"])
         began_s = time.monotonic()
         card.say(radio(LONGEST_S + 4))
@@ -49,7 +49,7 @@ def test_a_box_that_nobody_needs_hangs_up_and_is_woken_by_a_question_of_which_it
     server = start_rehearsal(script(reply("assistant_idle")), "--brain", "parrot")
     clip = speech.clip("visitor_hours")
     with run_daemon(server.url, {"conversation": {"idle_hangup_s": IDLE_S}}) as daemon, card.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         linked_s = time.monotonic()
         daemon.wait_for_status(lambda status: status["link"]["state"] != "ready", IDLE_S + 3, "closed link")
         hung_up_s = time.monotonic()

@@ -39,7 +39,7 @@ def shipped(url: str, **more: Settings) -> Settings:
 def test_the_box_does_not_interrupt_itself_and_a_visitor_does(server: Rehearsal, open_table: VirtualCard) -> None:
     visitor = Visitor(open_table)
     with Daemon(shipped(server.url), env=open_table.env) as daemon, open_table.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         assert daemon.status()["audio"]["echo_control"] == "aec"
         visitor.say("visitor_goodbye")
         began_s = ear.wait_for_sound(8)
@@ -74,7 +74,7 @@ def test_without_echo_control_it_does(server: Rehearsal, open_table: VirtualCard
     visitor = Visitor(open_table)
     settings = shipped(server.url, audio={"echo_control": "none"})
     with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         asked_s = time.monotonic()
         daemon.rpc.call("message.send", text="What do you offer?")
         began_s = ear.wait_for_sound(5, since_s=asked_s)

@@ -64,7 +64,7 @@ def test_two_minutes_with_what_is_shipped(server: Rehearsal, open_table: Virtual
     settings = {"service": {"provider": "openai", "base_url": server.url}}
     began_s = time.monotonic()
     with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         for question in QUESTIONS:
             asked_s = visitor.say(question)
             answered_s = ear.wait_for_sound(8, since_s=asked_s + speech.seconds(question))
@@ -102,7 +102,7 @@ def test_the_same_without_echo_control(server: Rehearsal, open_table: VirtualCar
         "audio": {"echo_control": "none"},
     }
     with Daemon(settings, env=open_table.env) as daemon, open_table.listening() as ear:
-        daemon.wait_until_linked()
+        daemon.wait_until_ready()
         visitor.say(QUESTIONS[0])
         began_s = ear.wait_for_sound(8)
         ear.wait_until_recorded(began_s + 30)
