@@ -188,6 +188,25 @@ def test_a_goodbye_that_the_service_does_not_make_is_not_waited_for() -> None:
     assert ends(box.do(ev.LinkLost(reason="dropped")))[0].startswith("budget: ")
 
 
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"status": "incomplete", "reason": "max_output_tokens"},
+        {"status": "incomplete", "reason": "content_filter"},
+        {"status": "failed", "error_code": "server_error"},
+    ],
+    ids=lambda ended: str(ended["status"]),
+)
+def test_a_goodbye_that_came_to_nothing_is_not_paid_for_twice(ended: dict[str, Any]) -> None:
+    box = box_with().live()
+    box.reply()
+    box.costs(5)
+    box.plays_out()
+    box.do(ev.ResponseCreated(response_id="r2"))
+    over = box.done("r2", **ended)
+    assert (only(over, fx.CreateResponse), box.state) == ([], State.OFF)
+
+
 def test_a_reply_that_never_ends_is_cut_off_at_last() -> None:
     box = box_with().live()
     box.reply()

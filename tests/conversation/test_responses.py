@@ -492,3 +492,16 @@ def test_a_response_that_was_to_go_on_with_outputs_is_dropped_when_another_knows
     responses.drop_outputs()
     assert not responses.outputs_wait
     assert creates(responses.done(done("r1"), "")) == ["e3"]
+
+
+def test_the_last_response_is_known_by_its_request() -> None:
+    responses = Responses()
+    assert not responses.is_last
+    responses.submit(Request(event_id="e1"))
+    responses.created(created("r1", "e1"))
+    assert not responses.is_last
+    responses.done(done("r1"), "")
+    responses.close(CLOSED)
+    responses.submit(Request(event_id="last", last_tokens=90))
+    responses.created(created("r2", "last"))
+    assert responses.is_last

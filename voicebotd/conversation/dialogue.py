@@ -192,7 +192,7 @@ class Dialogue:
             return []
         begun = self._begun == event.response_id
         verdict = judge(event, begun=begun, tried=responses.is_second_try)
-        if verdict is Verdict.NOTHING or responses.purpose == "filler":
+        if verdict is Verdict.NOTHING or responses.purpose == "filler" or responses.is_last:
             return []
         if verdict is Verdict.TELL:
             return [fx.PlayCue(cue="trouble")]

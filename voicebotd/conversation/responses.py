@@ -312,6 +312,11 @@ class Responses:
         )
 
     @property
+    def is_last(self) -> bool:
+        """Whether the active response is the one after which nothing more is created."""
+        return self._made_of is not None and self._made_of.last_tokens is not None
+
+    @property
     def is_second_try(self) -> bool:
         return self._made_of is not None and self._made_of.tried
 
