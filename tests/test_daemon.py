@@ -398,6 +398,34 @@ async def test_a_visitor_in_a_file_is_answered_into_a_file_and_remembered(start,
     assert len(samples) * 2 + 44 == heard.stat().st_size, "and the file was finished, not cut off"
 
 
+async def test_where_it_is_wanted_the_sound_of_both_sides_is_kept_and_shown(start, at_home, short_brain, visitor):
+    heard = at_home.state / "heard.wav"
+    async with RehearsalServer(brain=short_brain) as server:
+        words = (
+            f"service.base_url={server.url}",
+            f"audio.input_device={visitor}",
+            f"audio.output_device={heard}",
+            "turn_detection.silence_duration_ms=200",
+            "history.recordings=true",
+        )
+        async with start(*words, sound=True) as running, running.client() as client:
+            await client.call("events.subscribe", topics=["state", "transcript"])
+            await client.until_event("transcript", role="assistant", final=True)
+            assert (await client.call("status.get"))["health"]["recordings"]["state"] == "recording"
+            await client.call("conversation.stop")
+            async with asyncio.timeout(DEADLINE_S):
+                while not (shown := await client.call("history.get"))["recordings"]:
+                    pass
+    [file] = shown["recordings"]
+    sound, rate = soundfile.read(file, dtype="int16")
+    played = soundfile.read(heard, dtype="int16")[0]
+    assert rate == 24_000
+    assert np.abs(sound[:, 0]).max() > 1000, "the visitor is on the left"
+    answer = played[np.flatnonzero(played)[0] :][:2400]
+    begins = np.flatnonzero(sound[:, 1])[0]
+    assert np.array_equal(sound[begins : begins + len(answer), 1], answer), "and on the right what was played"
+
+
 async def test_trouble_in_the_conversation_and_with_the_sound_is_logged(start, log):
     async with start(IDLE) as running:
         running.daemon._publish("error", {"code": "no_answer", "message": "the service did not answer in time"})
@@ -579,7 +607,7 @@ async def test_a_part_that_does_not_end_is_not_waited_for(start, monkeypatch):
 
     monkeypatch.setattr(module, "STOP_S", 0.1)
     async with start() as running:
-        monkeypatch.setattr(running.daemon._history.writer, "disconnect", never)
+        monkeypatch.setattr(running.daemon._archive.writer, "disconnect", never)
     assert running.life.done()
 
 

@@ -75,7 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.audio_file is None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon can reload; by default it would end us
     loaded = _load(arguments)
-    logging.setup(level=loaded.settings.log.level, format=loaded.settings.log.format, secrets=secrets)
+    log, words = loaded.settings.log, loaded.settings.history.transcripts
+    logging.setup(level=log.level, format=log.format, secrets=secrets, words=words)
     if arguments.audio_file is not None:
         return asyncio.run(_impatiently(_process(loaded, arguments)))
     return asyncio.run(_impatiently(_serve(loaded, arguments)))

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ import structlog
 
 from voicebotd import file_conversation
 from voicebotd.accounts import Accounts
+from voicebotd.archive import Archive
 from voicebotd.assembly import (
     BUDGET_KEYS,
     RUNG_KEYS,
@@ -43,7 +44,7 @@ from voicebotd.control.dispatcher import Dispatcher
 from voicebotd.control.events import EventHub
 from voicebotd.control.handlers.appointments import appointment_handlers
 from voicebotd.control.handlers.audio import audio_handlers
-from voicebotd.control.handlers.box import Box, Repositories
+from voicebotd.control.handlers.box import Box
 from voicebotd.control.handlers.conversation import conversation_handlers
 from voicebotd.control.handlers.files import file_handlers
 from voicebotd.control.handlers.history import history_handlers
@@ -63,15 +64,9 @@ from voicebotd.conversation.farewell import BUDGET
 from voicebotd.conversation.manager import Recorded
 from voicebotd.conversation.records import AnyRecord, ConversationRecord
 from voicebotd.conversation.spending import EXHAUSTED
-from voicebotd.errors import CommandRefusedError, ConfigError, Problem
+from voicebotd.errors import CommandRefusedError, ConfigError
 from voicebotd.functions import toolbox_of
 from voicebotd.service import Health
-from voicebotd.store.database import Database
-from voicebotd.store.export import Export
-from voicebotd.store.faults import StoreError
-from voicebotd.store.history import HistoryService, HistorySettings
-from voicebotd.store.purge import Purge
-from voicebotd.store.retention import Retention
 from voicebotd.store.usage import UsageRepository
 from voicebotd.system.coalesced import Coalesced
 from voicebotd.system.logging import set_level
@@ -86,21 +81,6 @@ STOP_S = 3.5
 the link at most 1.5 s more: SIGTERM promises five seconds in all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The database and its writer; they are there even where no conversation is kept, for what was used and spent."""
-
-    database: Database
-    writer: HistoryService
-    purge: Purge
-    retention: Retention
-    enabled: bool
-
-    @property
-    def repositories(self) -> Repositories | None:
-        return Repositories.of(self.database) if self.enabled else None
-
-
 class Daemon:
     """One daemon, from its configuration to its end. `load_again` reads the configuration as it was read at first."""
 
@@ -110,9 +90,9 @@ class Daemon:
         self._notifier = Notifier.from_environment(os.environ)
         self._hub = EventHub(on_interest=self._interest)
         self._stop = asyncio.Event()
-        self._history = self._open_history()
-        self._booking = Booking(self._history.database, lambda: self._tuning.loaded.settings.tools.appointments)
-        self._usage = UsageRepository(self._history.database)
+        self._archive = Archive(loaded.settings, database_path(loaded.settings, loaded.paths))
+        self._booking = Booking(self._archive.database, lambda: self._tuning.loaded.settings.tools.appointments)
+        self._usage = UsageRepository(self._archive.database)
         self._accounts = Accounts(
             self._usage,
             limits_of(loaded.settings),
@@ -139,7 +119,7 @@ class Daemon:
                 "audio.volume_percent": self._stack.audio.set_volume,
                 "audio.input_gain_db": self._stack.audio.set_input_gain,
                 "log.level": set_level,
-                "history.retention_days": self._history.retention.set_days,
+                "history.retention_days": self._archive.retention.set_days,
             },
             reconnect=self._reconfigure,
             derived={
@@ -158,9 +138,9 @@ class Daemon:
             toolbox=self._toolbox,
             tools=self._stack.tools,
             tuning=self._tuning,
-            history=self._history.repositories,
-            export=Export(self._history.database),
-            purge=self._history.purge,
+            history=self._archive.repositories,
+            export=self._archive.export,
+            purge=self._archive.purge,
             usage=self._usage,
             process_file=self._process_file,
             health=self._health,
@@ -179,13 +159,13 @@ class Daemon:
         path = socket_path(settings, self._loaded.paths)
         listening = open_control_socket(path, mode=settings.control.mode, group=settings.control.group)
         try:
-            await self._open_database()
+            await self._archive.open()
             with self._accounts.seat(self._stack.manager.post) as self._account:
                 await self._accounts.open()
                 await self._live(listening)
         finally:
             listening.close()
-            await self._history.database.close()
+            await self._archive.close()
 
     async def _live(self, listening: ControlSocket) -> None:
         server = self._server(listening)
@@ -195,12 +175,11 @@ class Daemon:
                 group.create_task(server.run(), name="control"),
                 group.create_task(self._stack.run(), name="stack"),
                 group.create_task(self._loan_over.run(), name="loan"),
-                group.create_task(self._history.writer.run(), name="history"),
+                group.create_task(self._archive.run(), name="archive"),
                 group.create_task(self._booking.run(), name="appointments"),
-                group.create_task(self._history.retention.run(), name="retention"),
                 group.create_task(self._accounts.run(), name="accounts"),
             ]
-            await self._history.writer.connect()
+            await self._archive.connect()
             await self._announce()
             await self._stop.wait()
             self._notifier.stopping("stopping")
@@ -217,7 +196,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.close())
             group.create_task(self._stack.audio.disconnect())
-        await self._history.writer.disconnect()
+        await self._archive.disconnect()
 
     def _tell_beginning(self) -> None:
         """Whoever subscribes is told the latest of each of these, so there must be one."""
@@ -256,28 +235,6 @@ class Daemon:
 
     # What is built.
 
-    def _open_history(self) -> History:
-        settings = self._loaded.settings
-        database = Database(database_path(settings, self._loaded.paths))
-        kept = HistorySettings(conversations=settings.history.enabled, transcripts=settings.history.transcripts)
-        purge = Purge(database)
-        return History(
-            database=database,
-            writer=HistoryService(database, kept),
-            purge=purge,
-            retention=Retention(database, purge, days=settings.history.retention_days),
-            enabled=settings.history.enabled,
-        )
-
-    async def _open_database(self) -> None:
-        """Open it now, so that READY means what it says. Only a database of a later version stops the daemon."""
-        try:
-            await self._history.database.open()
-        except StoreError as error:
-            if error.fault == "newer_schema":
-                raise ConfigError([Problem(key="history.path", message=error.message, hint=error.hint)]) from error
-            log.warning("history is not being saved", reason=error.message, hint=error.hint)
-
     def _server(self, listening: ControlSocket) -> ControlServer:
         box = self._box
         dispatcher = Dispatcher(
@@ -307,6 +264,8 @@ class Daemon:
 
     def _publish(self, topic: str, data: dict[str, Any]) -> None:
         self._hub.publish(topic, data)
+        if topic == "state":
+            self._archive.follow(data, self._stack.audio.tell_both_sides)
         if topic == "state" and data["state"] == "off":
             self._tuning.conversation_ended()
             self._loan_over.ask()
@@ -330,7 +289,7 @@ class Daemon:
 
     def _record_own(self, record: AnyRecord) -> None:
         """Of the box's own conversation, as against those with files."""
-        self._history.writer.record(record)
+        self._archive.record(record)
         self._account(record)
         if isinstance(record, ConversationRecord):
             self._out_of_money = record.end_reason.startswith(BUDGET)
@@ -340,7 +299,7 @@ class Daemon:
             "audio": self._stack.audio.health_check(),
             "link": self._stack.link.health_check(),
             "tools": self._stack.tools.health_check(),
-            "history" if self._history.enabled else "usage": self._history.writer.health_check(),
+            **self._archive.health(),
         }
 
     def _one_line(self) -> str:
@@ -355,7 +314,7 @@ class Daemon:
             source,
             output_path=output,
             pace=pace,
-            record=self._history.writer.record,
+            record=self._archive.record,
             accounts=self._accounts,
             toolbox=self._toolbox,
         )

@@ -416,6 +416,26 @@ async def test_a_measurement_hears_both_sides_and_the_service_hears_nothing(tone
 
 
 @pytest.mark.asyncio
+async def test_both_sides_are_told_while_the_service_hears_as_always(tone: str) -> None:
+    told: list[tuple[bytes, bytes]] = []
+    async with box(file_options(tone, pace="real_time")) as subject:
+        subject.manager.tell_both_sides(lambda near, far: told.append((near, far)))
+        await subject.until(lambda: any(any(near) for near, _ in told))
+        subject.manager.play("a", 0, pcm(0.1))
+        await subject.until(lambda: sum(far.count(pcm(0.01)[:2]) for _, far in told) >= 2400)
+        assert any(subject.captured[-1])
+        subject.manager.tell_both_sides(None)
+        so_far = len(subject.captured)
+        await subject.until(lambda: len(subject.captured) > so_far + 5)
+        ended = len(told)
+        await subject.until(lambda: len(subject.captured) > so_far + 10)
+    assert len(told) == ended
+    near, far = (np.frombuffer(b"".join(side), "<i2") for side in zip(*told, strict=True))
+    assert 1000 in near.tolist()
+    assert np.count_nonzero(far == 500) == 2400
+
+
+@pytest.mark.asyncio
 async def test_the_state_of_echo_control_is_told(tone: str) -> None:
     async with box(file_options(tone, echo_control="half_duplex")) as subject:
         await subject.until_said(AudioReady)

@@ -10,6 +10,7 @@ from voicebotd.audio.playout import CHUNK_SAMPLES
 from voicebotd.audio.protocol import (
     MAX_MESSAGE_BYTES,
     Adjust,
+    BothSides,
     Captured,
     Flush,
     Flushed,
@@ -69,6 +70,7 @@ OPEN = Open(options=AudioOptions(input_device="USB"), settings=ADJUST, epoch=1, 
             gate_open=False,
         ),
         Measured(near=b"\x01\x02" * 240, far=bytes(480)),
+        BothSides(near=b"\x01\x02" * 240, far=bytes(480)),
         Opened(
             input_name="mic",
             output_name="Lautsprecher ü",

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from voicebotd.audio.options import AudioOptions
-from voicebotd.audio.protocol import Adjust, Captured, Flushed, InputEnded, Measured, Message
+from voicebotd.audio.protocol import Adjust, BothSides, Captured, Flushed, InputEnded, Measured, Message
 from voicebotd.audio.pump import Pump
 from voicebotd.audio.recorder import Recorder
 from voicebotd.audio.ring import Samples
@@ -396,6 +396,46 @@ def test_while_measuring_both_sides_are_told_beside_silence() -> None:
     rig.tick()
     assert [type(message) for message in rig.messages] == [Captured]
     assert rig.frames()[0].pcm == pcm(BLOCK, 7)
+
+
+def test_both_sides_are_told_as_the_service_hears_and_the_loudspeaker_plays() -> None:
+    rig = Rig(settings=replace(PLAIN, both_sides=True))
+    rig.pump.play(pcm(480))
+    rig.pump.work()
+    for value in (1, 2, 3):
+        rig.tick(heard=value)
+    told = [message for message in rig.messages if isinstance(message, BothSides)]
+    assert [message.near for message in told] == [frame.pcm for frame in rig.frames()]
+    assert [message.near for message in told] == [pcm(BLOCK, value) for value in (1, 2, 3)]
+    assert [message.far for message in told] == [pcm(BLOCK), pcm(BLOCK), bytes(2 * BLOCK)]
+    rig.pump.adjust(PLAIN)
+    rig.messages.clear()
+    rig.tick()
+    assert [type(message) for message in rig.messages] == [Captured]
+
+
+def test_of_both_sides_the_near_one_has_what_echo_control_left() -> None:
+    rig = Rig(settings=replace(PLAIN, echo_control="half_duplex", both_sides=True))
+    rig.pump.play(pcm(2400))
+    rig.pump.work()
+    for _ in range(5):
+        rig.tick(heard=9)
+    told = [message for message in rig.messages if isinstance(message, BothSides)]
+    assert [message.near for message in told] == [frame.pcm for frame in rig.frames()]
+    assert bytes(2 * BLOCK) in [message.near for message in told], (
+        "the closed microphone is silent in the recording too"
+    )
+
+
+def test_on_two_clocks_both_sides_are_in_time() -> None:
+    rig = Rig(settings=replace(PLAIN, both_sides=True), streams="pair")
+    rig.pump.play(pcm(240 * 240, 0) + pcm(BLOCK, 99))
+    for number in range(260):
+        rig.tick(heard=99 if number == 240 else 1)
+    told = [message for message in rig.messages if isinstance(message, BothSides)]
+    near = np.frombuffer(b"".join(message.near for message in told), "<i2")
+    far = np.frombuffer(b"".join(message.far for message in told), "<i2")
+    assert np.flatnonzero(near == 99)[0] == pytest.approx(np.flatnonzero(far)[0], abs=BLOCK)
 
 
 def test_on_two_clocks_a_measurement_waits_for_the_pairing_and_is_then_in_time() -> None:

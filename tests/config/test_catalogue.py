@@ -2,7 +2,6 @@ import pytest
 
 from voicebotd.config.catalogue import (
     applies,
-    asks_for_nothing,
     check,
     describe,
     flatten,
@@ -91,11 +90,6 @@ def test_an_unhashable_value_is_only_wrong():
     assert check("service.provider", ["azure"], "rpc")[1] is not None
 
 
-@pytest.mark.parametrize("name", ["history.recordings"])
-def test_a_key_that_is_promised_for_later_is_refused_as_such(name):
-    assert unknown(name, "f").message == "not available in this version"
-
-
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
@@ -122,12 +116,6 @@ def test_a_value_is_shown_short_and_without_secrets():
 
 def test_a_key_for_the_service_has_no_place_in_a_file() -> None:
     assert "OPENAI_API_KEY" in unknown("service.api_key", "f").hint
-
-
-def test_only_the_values_that_mean_nothing_ask_for_nothing() -> None:
-    assert asks_for_nothing("history.recordings", False)
-    assert not asks_for_nothing("history.recordings", True)
-    assert not asks_for_nothing("nonsense", None)
 
 
 def test_prices_are_complained_of_place_by_place():

@@ -77,14 +77,14 @@ def test_a_variable_with_one_underscore_too_few_is_answered_with_the_right_one()
 def test_every_problem_of_every_layer_is_reported_in_one_run():
     found = problems_of(
         ly.document_layer({"audio": {"blok_ms": 1, "volume_percent": 101}, "nonsense": {"a": 1, "b": 2}}, "f"),
-        environment({"VOICEBOTD_AUDIO__STREAMS": "three", "VOICEBOTD_HISTORY__RECORDINGS": "true"}),
+        environment({"VOICEBOTD_AUDIO__STREAMS": "three", "VOICEBOTD_HISTORY__RECORDINGZ": "true"}),
         ly.command_line_layer(["turn_detection.threshold", "log=debug", "turn_detection.threshold=x"]),
     )
     assert [line.split(":")[0] for line in found] == [
         "audio.blok_ms",
         "nonsense",
         "audio.volume_percent",
-        "history.recordings",
+        "history.recordingz",
         "audio.streams",
         "turn_detection.threshold",
         "log",
@@ -225,14 +225,14 @@ def test_the_file_back_end_with_a_file_is_well():
     assert ly.resolve([layer]).settings.audio.backend == "file"
 
 
-def test_a_later_key_that_asks_for_nothing_is_no_mistake() -> None:
-    tree = {"history": {"recordings": False}}
-    assert ly.document_layer(tree, "f") == ly.Layer(is_file=True)
-    assert ly.values_layer({"history.recordings": False}, "rpc").problems == ()
+@pytest.mark.parametrize("without", ["transcripts", "enabled"])
+def test_no_sound_is_kept_where_no_words_are(without):
+    said = {"history.recordings": True, f"history.{without}": False}
+    (found,) = problems_of(ly.values_layer(said, "f"))
+    assert found.startswith("history.recordings: ")
+    assert f"with history.{without} false" in found
 
 
-def test_a_later_key_that_asks_for_something_is_named() -> None:
-    tree = {"history": {"recordings": 7}}
-    layer = ly.document_layer(tree, "f")
-    assert [problem.key for problem in layer.problems] == ["history.recordings"]
-    assert all("not available" in problem.message for problem in layer.problems)
+def test_sound_and_words_may_be_kept_together_or_both_not():
+    for said in ({"history.recordings": True}, {"history.transcripts": False}):
+        assert ly.resolve([ly.values_layer(said, "f")]).settings.history.recordings == ("history.recordings" in said)

@@ -187,9 +187,9 @@ def test_a_change_is_judged_like_a_file(box):
         box.load(), {THRESHOLD: 2, "turn_detection.prefix_padding_ms": "6", "treshold": 1, "history.recordings": 7}
     ) == [
         "treshold: unknown key (rpc); did you mean turn_detection.threshold?",
-        "history.recordings: not available in this version (rpc); leave it out",
         "turn_detection.threshold: 2 is not allowed; allowed: a number from 0 to 1 (rpc)",
         "turn_detection.prefix_padding_ms: '6' is not allowed; allowed: a whole number from 0 to 5000 (ms) (rpc)",
+        "history.recordings: 7 is not allowed; allowed: true or false (rpc)",
     ]
 
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from voicebotd.config.catalogue import keys
-from voicebotd.config.model import LATER_KEYS, Settings, file_mapping
+from voicebotd.config.model import Settings, file_mapping
 
 
 def test_the_defaults_are_those_of_the_contract():
@@ -108,10 +108,6 @@ def test_a_mode_is_a_number_inside_and_octal_text_outside():
 
 def test_a_file_written_as_a_map_is_the_same_as_written_in_text():
     assert file_mapping({"file": "x.md"}) == "file: x.md"
-
-
-def test_what_comes_later_is_not_here_yet():
-    assert [name for name in keys() if name.startswith(LATER_KEYS)] == []
 
 
 def test_the_schema_names_every_section_and_forbids_others():

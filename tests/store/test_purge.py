@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -111,7 +112,7 @@ async def test_the_words_of_what_was_purged_are_in_no_file_any_more(database: Da
         await remember(database, f"new{number}", "the weather again", began=LIMIT, ended=LIMIT + 1)
     assert all(files_with(word, path) for word in OLD_WORDS)
     purged = await Purge(database).older_than(LIMIT)
-    assert purged == Purged(conversations=180, turns=180, tool_calls=180, copies=(), traces="")
+    assert purged == Purged(conversations=180, turns=180, tool_calls=180, copies=(), recordings=0, traces="")
     for word in OLD_WORDS:
         assert files_with(word, path) == []
         assert not any(word.startswith(term) for term in await indexed_words(database) if len(term) > 1)
@@ -167,7 +168,7 @@ async def test_more_than_one_batch_is_removed(database: Database) -> None:
 async def test_nothing_too_old_is_nothing_to_do(database: Database) -> None:
     await remember(database, "c", "new", began=LIMIT, ended=LIMIT)
     purged = await Purge(database).older_than(LIMIT)
-    assert purged == Purged(conversations=0, turns=0, tool_calls=0, copies=(), traces="")
+    assert purged == Purged(conversations=0, turns=0, tool_calls=0, copies=(), recordings=0, traces="")
 
 
 @pytest.mark.asyncio
@@ -240,6 +241,17 @@ async def test_copies_beside_the_database_that_hold_what_is_too_old_go_too(datab
     purged = await Purge(database).older_than(LIMIT)
     assert purged.copies == ("history.db.v3.bak",)
     assert files_with(OLD_WORDS[0], path) == []
+
+
+@pytest.mark.asyncio
+async def test_recordings_go_by_their_end(database: Database, path: Path) -> None:
+    directory = path.parent / "recordings"
+    directory.mkdir()
+    for name, moment in (("1.old.flac", LIMIT - 1), ("2.new.flac", LIMIT)):
+        (directory / name).write_text("sound")
+        os.utime(directory / name, (moment, moment))
+    assert (await Purge(database).older_than(LIMIT)).recordings == 1
+    assert [file.name for file in directory.iterdir()] == ["2.new.flac"]
 
 
 @pytest.mark.asyncio

@@ -17,7 +17,7 @@ from voicebotd.store.purge import Purge, Purged
 from voicebotd.store.retention import DAY_S, Retention
 
 DEADLINE_S = 5.0
-NOTHING = Purged(conversations=0, turns=0, tool_calls=0, copies=(), traces="")
+NOTHING = Purged(conversations=0, turns=0, tool_calls=0, copies=(), recordings=0, traces="")
 
 
 class FakePurge(Purge):

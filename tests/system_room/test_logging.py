@@ -41,6 +41,24 @@ def started(format_, level="info", secrets=SECRETS, stream=None):
     return stream, structlog.get_logger("voicebotd.test")
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_where_no_words_are_kept_none_are_logged_either_not_at_debug_and_not_by_an_exception(format_):
+    stream = io.StringIO()
+    setup(level="debug", format=format_, stream=stream, environ={}, words=False)
+    log = structlog.get_logger("voicebotd.test")
+    log.debug("event", topic="transcript", data={"text": "my name is Anna"})
+    log.debug("received", message='{"transcript": "my name is Anna"}')
+    said = "Anna"
+    try:
+        fail(f"no service for {said}")
+    except ValueError:
+        log.exception("a function failed", name="book")
+    written = stream.getvalue()
+    assert "for Anna" not in written
+    assert "is Anna" not in written
+    assert all(word in written for word in ("transcript", "received", "a function failed", "ValueError", "in fail"))
+
+
 def fail(message, cause=None):
     raise ValueError(message) from cause
 

@@ -194,7 +194,7 @@ ANSWERS: dict[str, Any] = {
     "appointments.cancel": a.AppointmentCancelled(appointment=APPOINTMENT),
     "history.export": r.HistoryExported(text='{"record": "turn"}\n', next=None),
     "history.purge": r.HistoryPurged(
-        conversations=2, turns=9, tool_calls=1, copies=["voicebotd.db.v2.bak"], traces="in unused space"
+        conversations=2, turns=9, tool_calls=1, recordings=3, copies=["voicebotd.db.v2.bak"], traces="in unused space"
     ),
     "events.subscribe": r.Subscribed(topics=[], snapshot={"state": {"state": "listening"}}, seq=7),
     "log.level": r.LogLevelSet(level="debug"),

@@ -106,7 +106,7 @@ TABLE = {
     "history purge": (
         ["history", "purge", "30", "--compact"],
         [("history.purge", {"older_than_days": 30.0, "compact": True})],
-        "removed: 2 conversations, 9 turns, 1 calls\nremoved: voicebotd.db.v2.bak\ntraces stay in unused space\n",
+        "removed: voicebotd.db.v2.bak\nremoved: 3 recordings\ntraces stay in unused space\n",
     ),
     "history search": (
         ["history", "search", "table", "tw*", "--limit", "1", "--before", "50"],

@@ -64,6 +64,7 @@ def _conversation(document: Mapping[str, Any], style: Style) -> str:
     title = f"conversation {clean(entry['conversation_id'])}, {moment(entry['started_at'])}"
     lines = [style.paint(title, "bold"), transcript(document["turns"], style)]
     lines += [_call(call, style) for call in document["tool_calls"]]
+    lines += [style.paint(f"sound: {one_line(path)}", "dim") for path in document["recordings"]]
     if document["usd"]:
         lines.append(style.paint(f"it cost {usd(document['usd'])}", "dim"))
     return "\n".join(line for line in lines if line)
@@ -138,6 +139,8 @@ def _purge(context: Context, args: Namespace) -> int:
 def _purged(purged: Mapping[str, Any]) -> str:
     removed = f"removed: {purged['conversations']} conversations, {purged['turns']} turns, {purged['tool_calls']} calls"
     lines = [removed, *(f"removed: {copy}" for copy in purged["copies"])]
+    if purged["recordings"]:
+        lines.append(f"removed: {purged['recordings']} recordings")
     if purged["traces"]:
         lines.append(f"traces stay {purged['traces']}")
     return "\n".join(map(one_line, lines))

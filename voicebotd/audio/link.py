@@ -13,7 +13,16 @@ import threading
 import traceback
 from collections import deque
 
-from voicebotd.audio.protocol import MAX_MESSAGE_BYTES, Captured, Heartbeat, Measured, Message, decode, encode
+from voicebotd.audio.protocol import (
+    MAX_MESSAGE_BYTES,
+    BothSides,
+    Captured,
+    Heartbeat,
+    Measured,
+    Message,
+    decode,
+    encode,
+)
 from voicebotd.errors import AudioError
 
 _END_DEADLINE_S = 1.0
@@ -71,7 +80,7 @@ class Link:
         data = encode(message)
         if self._drain() and self._try(data):
             return
-        if isinstance(message, Captured | Measured):
+        if isinstance(message, Captured | Measured | BothSides):
             self._wait_or_drop(data)
         elif not isinstance(message, Heartbeat):
             if len(self._pending) >= _PENDING_LIMIT:

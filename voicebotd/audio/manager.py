@@ -19,6 +19,7 @@ from voicebotd.audio.options import AudioOptions, AudioStatus, EchoControl, Leve
 from voicebotd.audio.playback import Playback
 from voicebotd.audio.protocol import (
     Adjust,
+    BothSides,
     Captured,
     Flush,
     Flushed,
@@ -79,6 +80,7 @@ class AudioManager(BaseService):
         self._duck_db, self._paused = 0.0, False
         self._hearing = Hearing()
         self._on_measured: Callable[[bytes, bytes], None] | None = None
+        self._on_both_sides: Callable[[bytes, bytes], None] | None = None
         self._has_run = False
         self._selecting = asyncio.Lock()
         self._listing = DeviceListing()
@@ -153,6 +155,8 @@ class AudioManager(BaseService):
             self._on_event(AudioInputEnded())
         elif isinstance(message, Measured) and self._on_measured is not None:
             self._on_measured(message.near, message.far)
+        elif isinstance(message, BothSides) and self._on_both_sides is not None:
+            self._on_both_sides(message.near, message.far)
 
     def _captured(self, frame: Captured, now_s: float) -> None:
         self._vitals.capture_delay_ms = round((now_s - frame.captured_at_s) * 1000, 2)
@@ -217,6 +221,7 @@ class AudioManager(BaseService):
             paused=self._paused,
             detect_voice=self._hearing.needs_voice,
             measure=self._on_measured is not None,
+            both_sides=self._on_both_sides is not None,
         )
 
     def _feed(self) -> None:
@@ -263,6 +268,12 @@ class AudioManager(BaseService):
         and before echo control, and what the device was given in the same time, equally long. `on_capture` gets zeros
         meanwhile. Goes on after a respawn."""
         self._on_measured = on_frame
+        self._tell()
+
+    def tell_both_sides(self, on_frame: Callable[[bytes, bytes], None] | None) -> None:
+        """Call `on_frame(near, far)` for every 10 ms from now on, or no more (None): what the service can hear, and
+        what the device was given in the same time, equally long. Goes on after a respawn."""
+        self._on_both_sides = on_frame
         self._tell()
 
     @property

@@ -46,6 +46,8 @@ class Adjust(Message):
     """Measure the probability of speech in every frame."""
     measure: bool = False
     """Send `Measured` beside every `Captured`, whose samples are then zeros."""
+    both_sides: bool = False
+    """Send `BothSides` beside every `Captured`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,17 @@ class Measured(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BothSides(Message):
+    """What echo control left of the microphone, and what the device was given in the same frame period: equally long.
+
+    For a recording: what the service can hear, and what was played, paused, ducked and all.
+    """
+
+    near: bytes
+    far: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Message):
     input_name: str
     output_name: str
@@ -166,7 +179,7 @@ class InputEnded(Message):
 
 # --- Bytes -----------------------------------------------------------------------------------------------------------
 
-_PLAY, _CAPTURED, _MEASURED, _CONTROL = b"P", b"C", b"M", b"J"
+_PLAY, _CAPTURED, _MEASURED, _BOTH_SIDES, _CONTROL = b"P", b"C", b"M", b"B", b"J"
 _CAPTURED_HEADER = struct.Struct("<dIQfff?")
 
 
@@ -193,6 +206,8 @@ def encode(message: Message) -> bytes:
         return _PLAY + message.pcm
     if isinstance(message, Measured):
         return _MEASURED + message.near + message.far
+    if isinstance(message, BothSides):
+        return _BOTH_SIDES + message.near + message.far
     return _CONTROL + json.dumps({"message": type(message).__name__, **asdict(message)}).encode()
 
 
@@ -215,8 +230,9 @@ def decode(data: bytes) -> Message:
         return _decode_captured(body)
     if kind == _PLAY:
         return Play(pcm=_whole_samples(body))
-    if kind == _MEASURED:
-        return _decode_measured(body)
+    if kind in (_MEASURED, _BOTH_SIDES):
+        near, far = _halves(body)
+        return Measured(near=near, far=far) if kind == _MEASURED else BothSides(near=near, far=far)
     if kind == _CONTROL:
         return _decode_control(body)
     raise AudioError(f"audio message of unknown kind {kind!r}")
@@ -238,10 +254,8 @@ def _decode_captured(body: bytes) -> Captured:
     )
 
 
-def _decode_measured(body: bytes) -> Measured:
-    near = _whole_samples(body[: len(body) // 2])
-    far = _whole_samples(body[len(body) // 2 :])
-    return Measured(near=near, far=far)
+def _halves(body: bytes) -> tuple[bytes, bytes]:
+    return _whole_samples(body[: len(body) // 2]), _whole_samples(body[len(body) // 2 :])
 
 
 def _whole_samples(pcm: bytes) -> bytes:

@@ -16,7 +16,7 @@ from voicebotd.audio.ladder import Ladder
 from voicebotd.audio.level import FLOOR_DBFS, db_to_factor
 from voicebotd.audio.microphone import Fifo, Microphone
 from voicebotd.audio.options import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioOptions
-from voicebotd.audio.protocol import Adjust, Captured, Flushed, Heartbeat, InputEnded, Measured, Message
+from voicebotd.audio.protocol import Adjust, BothSides, Captured, Flushed, Heartbeat, InputEnded, Measured, Message
 from voicebotd.audio.recorder import Recorder
 from voicebotd.audio.ring import Ring, Samples
 from voicebotd.audio.sources import Latency, StreamFormat
@@ -69,6 +69,7 @@ class Pump:
         self._speech: SpeechDetector | None = None
         self._detects = False
         self._measures_near: Fifo | None = None
+        self._tells_near: Fifo | None = None
         self._echo_control = "none"
         self._ladder = self._new_ladder(0.0)
         self._listen_to_far()
@@ -97,6 +98,8 @@ class Pump:
             self._detect(settings.detect_voice)
         if settings.measure != (self._measures_near is not None):
             self._measures_near = Fifo() if settings.measure else None
+        if settings.both_sides != (self._tells_near is not None):
+            self._tells_near = Fifo() if settings.both_sides else None
         self._listen_to_far()
 
     def _detect(self, on: bool) -> None:
@@ -108,7 +111,8 @@ class Pump:
 
     def _listen_to_far(self) -> None:
         """The far end is followed only where somebody needs it: it costs as much as the microphone."""
-        if not (self._ladder.needs_far or self._recorder.active or self._measures_near is not None):
+        told = self._recorder.active or self._measures_near is not None or self._tells_near is not None
+        if not (self._ladder.needs_far or told):
             self._far = None
         elif self._far is None:
             output_hz = self._form.output_hz
@@ -167,8 +171,14 @@ class Pump:
         for near in self._microphone.frames():
             far = self._far.next_frame() if self._far is not None else _SILENCE
             if self._measures_near is not None and self._far is not None and self._far.settled:
-                messages.append(self._measured(self._measures_near, self._far.lead_samples, near, far))
-            messages.append(self._heard(near, far, captured_at_s=captured_at_s, handed_samples=handed))
+                waited = self._in_time(self._measures_near, self._far.lead_samples, near)
+                messages.append(Measured(near=waited, far=far.tobytes()))
+            heard = self._heard(near, far, captured_at_s=captured_at_s, handed_samples=handed)
+            messages.append(heard)
+            if self._tells_near is not None and self._far is not None:
+                clean = np.frombuffer(heard.pcm, dtype=np.int16)
+                waited = self._in_time(self._tells_near, self._far.lead_samples, clean)
+                messages.append(BothSides(near=waited, far=far.tobytes()))
         if messages:
             self._sounds = False
         return messages
@@ -210,13 +220,13 @@ class Pump:
         )
 
     @staticmethod
-    def _measured(waiting: Fifo, lead_samples: int, near: Samples, far: Samples) -> Measured:
+    def _in_time(waiting: Fifo, lead_samples: int, near: Samples) -> bytes:
         """The far end leads where two clocks are paired. Here the microphone waits for it, so that what is at the same
         place in both is of the same time."""
         if not len(waiting):
             waiting.push(np.zeros(lead_samples, dtype=np.int16))
         waiting.push(near)
-        return Measured(near=waiting.pop(FRAME_SAMPLES).tobytes(), far=far.tobytes())
+        return waiting.pop(FRAME_SAMPLES).tobytes()
 
     def _handed_samples(self) -> int:
         return self._speaker.handed_samples(self.exchange.handed_frames)

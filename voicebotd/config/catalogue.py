@@ -16,11 +16,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from voicebotd.config import budget
 from voicebotd.config.credentials import redact
-from voicebotd.config.model import LATER_DEFAULTS, LATER_KEYS, Settings
+from voicebotd.config.model import Settings
 from voicebotd.config.section import Applies
 from voicebotd.errors import Problem
 
-NOT_AVAILABLE = "not available in this version"
 _SHOWN_CHARACTERS = 60
 
 
@@ -69,15 +68,8 @@ def flatten(settings: Settings) -> dict[str, Any]:
     return {name: _at(tree, name) for name in keys()}
 
 
-def asks_for_nothing(name: str, value: object) -> bool:
-    """Whether this is a key of a later version with the value that leaving it out would mean."""
-    return name in LATER_DEFAULTS and value == LATER_DEFAULTS[name]
-
-
 def unknown(name: str, source: str) -> Problem:
-    """The complaint about a name that is no key: promised for later, or probably a typing error."""
-    if any(name == later or name.startswith(later + ".") for later in LATER_KEYS):
-        return Problem(key=name, message=NOT_AVAILABLE, source=source, hint="leave it out")
+    """The complaint about a name that is no key: probably a typing error."""
     if name.endswith("api_key"):
         hint = "put it in OPENAI_API_KEY, in the file that OPENAI_API_KEY_FILE names, or in a systemd credential"
         return Problem(key=name, message="a key is never part of the configuration", source=source, hint=hint)

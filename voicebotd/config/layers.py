@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Any
 
 from voicebotd.config import appointments
-from voicebotd.config.catalogue import asks_for_nothing, check, keys, sections, show, unknown
+from voicebotd.config.catalogue import check, keys, sections, show, unknown
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import FILE_PREFIX, Settings, file_mapping
 from voicebotd.errors import ConfigError, Problem
@@ -183,6 +183,7 @@ def _together(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Pro
     return [
         *_file_back_end(values, sources),
         *_noise_before_pause(values, sources),
+        *_sound_without_words(values, sources),
         *appointments.problems(values, sources),
     ]
 
@@ -197,6 +198,17 @@ def _noise_before_pause(values: Mapping[str, Any], sources: Mapping[str, str]) -
         return [Problem(key=pause, message=message, source=sources[pause])]
     message = f"{speech_ms} is not allowed; allowed: at least {pause}, which is {pause_ms}"
     return [Problem(key=shortest, message=message, source=sources[shortest])]
+
+
+def _sound_without_words(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
+    name = "history.recordings"
+    if not values.get(name, False):
+        return []
+    for without in ("history.enabled", "history.transcripts"):
+        if not values.get(without, True):
+            message = f"true is not allowed; allowed with {without} false: false, since a recording has every word"
+            return [Problem(key=name, message=message, source=sources[name])]
+    return []
 
 
 def _file_back_end(values: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
@@ -229,7 +241,7 @@ def _layer(assignments: Iterable[Assignment]) -> Layer:
             known.append(each)
         elif each.name in sections():
             problems.append(_is_section(each.name, each.value, each.source))
-        elif not asks_for_nothing(each.name, each.value):
+        else:
             problems.append(unknown(each.name, each.source))
     return Layer(assignments=tuple(known), problems=tuple(problems))
 
@@ -241,8 +253,6 @@ def _flatten(
         name = f"{prefix}{part}"
         if name in keys():
             assignments.append(Assignment(name=name, value=value, source=source))
-        elif asks_for_nothing(name, value):
-            continue
         elif name not in sections():
             # Named once, however much is below it.
             problems.append(unknown(name, source))

@@ -10,7 +10,7 @@ schema are all derived from here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
@@ -262,6 +262,12 @@ class History(Section):
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = _key(30, "live", unit="days")
     """What was said longer ago is removed for good, when the daemon starts and every night; null: never. What it cost
     stays."""
+    recordings: bool = _key(False, "restart")
+    """Keep the sound of conversations as FLAC, what the service can hear on the left and what was played on the right,
+    in `recordings` beside the database; it goes with the words by `retention_days`. Neither without `enabled` nor
+    without `transcripts`. Tell your visitors."""
+    recordings_max_mb: int = _key(1024, "restart", ge=16, le=100_000, unit="MB")
+    """How much the recordings may take; the oldest go first. An hour takes 50 to 150 MB."""
 
 
 class Control(Section):
@@ -303,12 +309,3 @@ class Settings(Section):
     budget: Budget = Field(default_factory=Budget)
     control: Control = Field(default_factory=Control)
     log: Log = Field(default_factory=Log)
-
-
-LATER_KEYS = ("history.recordings",)
-"""Keys (or whole sections) that are promised and that nothing implements yet: refused by name, not as typing errors."""
-
-LATER_DEFAULTS: dict[str, Any] = {
-    "history.recordings": False,
-}
-"""Values of those keys that ask for nothing, so that a file that spells them out is no mistake."""

@@ -267,6 +267,9 @@ class HistoryConversation:
     tool_calls: list[ToolCall] = field(default_factory=list, metadata=doc("what the model called, in order"))
     usage: TokenUsage | None = field(default=None, metadata=doc("tokens, all responses together"))
     usd: float = field(default=0.0, metadata=doc("estimated cost", unit="USD"))
+    recordings: list[str] = field(
+        default_factory=list, metadata=doc("its sound: FLAC files of the daemon's, visitor left, assistant right")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +302,7 @@ class HistoryPurged:
     conversations: int = field(metadata=doc("conversations removed"))
     turns: int = field(metadata=doc("turns removed"))
     tool_calls: int = field(metadata=doc("calls removed"))
+    recordings: int = field(metadata=doc("files of sound removed"))
     copies: list[str] = field(metadata=doc("backups and damaged databases removed, by name"))
     traces: str = field(metadata=doc("where something of it may still be read, and why; empty: nowhere"))
 

@@ -22,6 +22,7 @@ import structlog
 
 from voicebotd.store import files
 from voicebotd.store.database import Database
+from voicebotd.store.recordings import recordings_beside, remove_older
 
 _log = structlog.get_logger("history")
 
@@ -66,6 +67,8 @@ class Purged:
     tool_calls: int
     copies: tuple[str, ...]
     """Backups and damaged databases beside the database that were deleted, by name."""
+    recordings: int
+    """Files of sound that were deleted."""
     traces: str
     """Where something of it may still be read, and why; empty: nowhere. The next purge tries again."""
 
@@ -86,10 +89,12 @@ class Purge:
             began_s = time.monotonic()
             removed = {table: await self._delete(sql, limit) for table, sql in _BATCHES.items()}
             copies = await asyncio.to_thread(files.remove_copies, self._database.path, limit)
+            recordings = await asyncio.to_thread(remove_older, recordings_beside(self._database.path), limit)
             traces = await self._finish(compact=compact)
-        if any(removed.values()) or copies:
-            _log.info("old history removed", **removed, copies=copies, took_s=round(time.monotonic() - began_s, 3))
-        return Purged(**removed, copies=copies, traces=traces)
+        if any(removed.values()) or copies or recordings:
+            took_s = round(time.monotonic() - began_s, 3)
+            _log.info("old history removed", **removed, copies=copies, recordings=recordings, took_s=took_s)
+        return Purged(**removed, copies=copies, recordings=recordings, traces=traces)
 
     async def _delete(self, sql: str, limit: float) -> int:
         parameters = {"limit": limit, "abandoned": limit - ABANDONED_S, "batch": BATCH_ROWS}

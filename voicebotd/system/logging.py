@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO
@@ -34,14 +35,18 @@ def setup(
     secrets: Iterable[Secret] = (),
     stream: TextIO | None = None,
     environ: Mapping[str, str] = os.environ,
+    words: bool = True,
 ) -> None:
     """Send all logging of this process to `stream` (default: stderr). May be called again; the last call holds.
 
     `secrets` are masked wherever they appear, on top of what looks like a secret by itself. `add_secret` names more.
+    Without `words` no line has what was said, also not at debug.
     """
     target = sys.stderr if stream is None else stream
     chosen = choose_format(format, environ.get("JOURNAL_STREAM", ""), target)
     shared = _shared_processors()
+    if not words:
+        shared.append(_without_words)
     handler = _Handler(target)
     handler.setFormatter(
         _Formatter(
@@ -146,6 +151,21 @@ def _shared_processors() -> list[Processor]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
     ]
+
+
+_WORDY = ("message", "data")
+"""Under these names debug lines show messages of the service and events, with what was said in them."""
+
+
+def _without_words(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what may hold words: messages, and what an exception says of the value that it could not take."""
+    for name in _WORDY:
+        if name in event:
+            event[name] = "(no words are kept)"
+    if event.pop("exc_info", None):
+        error = sys.exception()
+        event["exception"] = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__ if error else ""
+    return event
 
 
 def _renderers(chosen: Format, target: TextIO) -> list[Processor]:

@@ -132,6 +132,17 @@ async def test_a_conversation_is_shown_with_what_was_called_and_what_it_used(ope
         }
     ]
     assert (shown["usage"]["input_audio"], shown["usage"]["output_audio"], shown["usd"]) == (20, 6, 0.5)
+    assert shown["recordings"] == []
+
+
+async def test_a_conversation_is_shown_with_where_its_sound_is(open_historian, tmp_path):
+    directory = tmp_path / "recordings"
+    directory.mkdir()
+    for name in ("20260102.c1.flac", "20260101.c1.flac", "20260101.c11.flac", "20260103.c1.flac.part"):
+        (directory / name).touch()
+    async with open_historian(1) as (box, _):
+        shown = await box.call("history.get", conversation_id="c1")
+    assert shown["recordings"] == [str(directory / "20260101.c1.flac"), str(directory / "20260102.c1.flac")]
 
 
 async def test_what_was_said_is_found_latest_first_page_by_page(open_historian):

@@ -53,7 +53,7 @@ async def left(kept: Repositories) -> list[str]:
 async def test_what_is_older_than_so_many_days_is_removed(open_owner):
     async with open_owner(40, 20, 1) as (box, kept):
         purged = await box.call("history.purge", older_than_days=30)
-        assert purged == {"conversations": 1, "turns": 1, "tool_calls": 0, "copies": [], "traces": ""}
+        assert purged == {"conversations": 1, "turns": 1, "tool_calls": 0, "recordings": 0, "copies": [], "traces": ""}
         assert await left(kept) == ["c1", "c20"]
         await box.call("history.purge", older_than_days=0.5)
         assert await left(kept) == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from voicebotd.assembly import Rung
@@ -23,6 +24,7 @@ from voicebotd.store.conversations import ConversationRepository, ToolCallReposi
 from voicebotd.store.database import Database
 from voicebotd.store.export import Export
 from voicebotd.store.purge import Purge
+from voicebotd.store.recordings import recordings_beside
 from voicebotd.store.usage import UsageRepository
 from voicebotd.tools.runner import ToolRunner
 from voicebotd.tools.toolbox import Toolbox
@@ -39,6 +41,8 @@ class Repositories:
     conversations: ConversationRepository
     turns: TurnRepository
     tool_calls: ToolCallRepository
+    recordings: Path
+    """The directory of their sound; it may be missing."""
     usage: UsageRepository
 
     @classmethod
@@ -47,6 +51,7 @@ class Repositories:
             conversations=ConversationRepository(database),
             turns=TurnRepository(database),
             tool_calls=ToolCallRepository(database),
+            recordings=recordings_beside(database.path),
             usage=UsageRepository(database),
         )
 

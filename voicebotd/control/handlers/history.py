@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 
 from voicebotd.control.caller import Caller
@@ -27,6 +28,7 @@ from voicebotd.errors import RpcError
 from voicebotd.file_conversation import turn_result
 from voicebotd.store.conversations import ConversationRepository, FoundTurn
 from voicebotd.store.faults import StoreError
+from voicebotd.store.recordings import files_of
 from voicebotd.store.search import QueryError
 
 QUERY_HINT = 'words that must all occur; `appoint*` for the beginning of a word, `"new year"` for words in a row'
@@ -79,6 +81,7 @@ async def _whole(kept: Repositories, params: HistoryGetParams) -> HistoryConvers
         tool_calls=[_call(call) for call in stored.tool_calls],
         usage=TokenUsage(**{kind.name: getattr(used, kind.name) for kind in fields(TokenUsage)}),
         usd=used.usd,
+        recordings=await asyncio.to_thread(files_of, kept.recordings, conversation_id),
     )
 
 

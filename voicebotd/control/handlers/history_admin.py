@@ -38,6 +38,7 @@ def history_admin_handlers(box: Box) -> dict[str, Handler]:
             conversations=purged.conversations,
             turns=purged.turns,
             tool_calls=purged.tool_calls,
+            recordings=purged.recordings,
             copies=list(purged.copies),
             traces=purged.traces,
         )
