@@ -78,7 +78,8 @@ def speech_ms(told: Told, detection: TurnDetection) -> int:
         return told.wall_ms  # it plainly did not wait for that silence
     if told.crowded and not hurried:
         return max(0, told.wall_ms - detection.silence_duration_ms)
-    speech_only_ms = told_ms - detection.silence_duration_ms
+    unknown_ms = detection.prefix_padding_ms if told.crowded else 0  # of padding that it may not have
+    speech_only_ms = told_ms + unknown_ms - detection.silence_duration_ms
     if speech_only_ms < -STAMP_SLACK_MS:
         # Its stamps plainly hold neither padding nor silence. A noise taken for a turn interrupts; a turn taken for a
         # noise is never answered, which is worse.
