@@ -250,7 +250,9 @@ class Visit:
                     self.cues.append(effect.cue)
                 case fx.RunTool():
                     self.executed.append(effect.arguments)
-                    self._later(None, self.tool_s, ev.ToolFinished(call_id=effect.call_id, output="ok", status="completed"))
+                    self._later(
+                        None, self.tool_s, ev.ToolFinished(call_id=effect.call_id, output="ok", status="completed")
+                    )
 
     def offer(self, within_s: float = 60.0) -> None:
         """A second session is there and waits."""

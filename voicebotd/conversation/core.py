@@ -45,7 +45,13 @@ UNHEARD = (ev.SpeechStarted, ev.SpeechStopped, ev.LocalTurnStarted, ev.LocalTurn
 """What is still on its way from a microphone that was closed because the money is spent."""
 
 BENIGN = frozenset(
-    {NOTHING_TO_CANCEL, "item_truncate_invalid_item_id", "item_not_found", "input_audio_buffer_commit_empty"}
+    {
+        NOTHING_TO_CANCEL,
+        "item_truncate_invalid_item_id",
+        "item_not_found",
+        "input_audio_buffer_commit_empty",
+        "not_supported",  # by our own word: this server has nothing of the kind, and status says so
+    }
 )
 """Errors that a race between us and the service makes normal; nothing is to be done about them."""
 

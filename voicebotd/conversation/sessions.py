@@ -171,9 +171,16 @@ class Sessions:
         return [*again, *self.tether.successor_failed(event)]
 
     def succeed(self) -> list[fx.Effect]:
-        """Go over to the session that waits, in a moment in which nobody speaks and nothing is being made."""
+        """Go over to the session that waits, in a moment in which nobody speaks and nothing is on its way."""
         responses = self._dialogue.responses
-        busy = self._floor.visitors or self._floor.evidence.sounding or self._desk.busy
-        if not self.ready or busy or responses.busy or responses.waiting:
+        speaking = self._floor.visitors or self._floor.evidence.sounding
+        making = responses.busy or responses.waiting or self._dialogue.functions.running
+        if not self.ready or speaking or making or self._desk.busy or self._awaits_words:
             return []
         return self.tether.succeed()
+
+    @property
+    def _awaits_words(self) -> bool:
+        """Whether what the visitor said last is still being written down: the next session is to be told."""
+        session = self._standing.confirmed
+        return session is not None and bool(session.transcription_model) and self._dialogue.turns.awaits_words

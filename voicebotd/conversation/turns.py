@@ -156,6 +156,12 @@ class Turns:
             for record in self._open.values()
         ]
 
+    @property
+    def awaits_words(self) -> bool:
+        """Whether the transcript of the visitor's last turn is to come."""
+        spoken = [one for one in self._open.values() if one.role == "user" and one.item_id not in self._typed]
+        return bool(spoken) and spoken[-1].status == "in_progress"
+
     def spoken_after(self, number: int) -> list[str]:
         """What the visitor said aloud after the turn of that number."""
         return [
