@@ -20,7 +20,7 @@ from faultrig.cells import CELLS, Cell
 from faultrig.hurry import hurried
 from faultrig.scene import Outcome, play
 
-PACE = 6.0
+PACE = 5.0
 HEAD = (
     "fault",
     "while",

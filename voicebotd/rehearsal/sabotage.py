@@ -15,6 +15,8 @@ from websockets.asyncio.server import ServerConnection
 from voicebotd.rehearsal.faults import EndLink, ErrorBody, ResetLink, SendEvent, SendFrame
 from voicebotd.rehearsal.wire import ServerEvent
 
+HELD_BYTES = 32 * 2**10
+"""Half a second of speech. With much less, TCP waits for its own acknowledgements, whoever reads."""
 _numbers = count(1)
 
 
@@ -42,7 +44,7 @@ def go_dark(websocket: ServerConnection) -> None:
 
 def narrow(websocket: ServerConnection) -> None:
     """Have the kernel hold little for a reader that is slow, so that the sender notices."""
-    websocket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    websocket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_BYTES)
 
 
 def frame_of(effect: SendFrame) -> str | bytes:

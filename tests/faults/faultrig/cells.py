@@ -14,8 +14,8 @@ State = Literal["handshake", "created", "idle", "reconnecting", "listening", "th
 answer; the others are around the second question; `reconnecting`: in the middle of it, after a reset; `calling`: a
 function call was sent, and the response is not over; `tool`: the function runs."""
 Expected = Literal["answered", "told"]
-"""`answered`: every question, exactly once, without a word lost. `told`: no help for this visitor, but status says why
-and what to do, and the box is well again by itself once the service is."""
+"""`answered`: every question, exactly once, without a word lost. `told`: no help for this visitor, but a sound and the
+status say so, and whoever comes when the service is well again is answered."""
 
 MOMENTS = {
     "handshake": "@handshake",
@@ -59,10 +59,9 @@ WHOLE_SESSIONS = (
     "duplicate",
     "reorder",
     "unknown-fields",
-    "slow-reader=96",
-    "lose=response.done:1",
+    "slow-reader=256",
+    "no-done",
     "lose=response.output_audio.done",
-    "lose=response.output_item.added",
     "lose=conversation.item.input_audio_transcription.completed",
 )
 
