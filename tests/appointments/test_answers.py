@@ -44,6 +44,7 @@ def test_what_there_is_is_told_with_lengths_and_hours() -> None:
         "Open from 09:00 to 17:00 on Monday and Wednesday, closed from 13:00 to 14:00."
     )
     assert answers.offer(SHOP)["message"].endswith("on Monday, Tuesday, Wednesday, Thursday and Friday.")
+    assert answers.offer(SHOP, "On Tuesday we are closed.")["message"].endswith("Friday. On Tuesday we are closed.")
     assert answers.offer(SHOP)["services"] == {"consultation": 30, "basic": 60, "premium": 120}
 
 
@@ -111,5 +112,5 @@ def test_a_refusal_has_a_reason_and_the_nearest_free_times() -> None:
 def test_a_refusal_offers_nothing_where_nothing_is_free_or_no_time_would_help() -> None:
     full = answers.refused(ImpossibleError("taken", "That is taken.", near=1), [], BERLIN)
     assert (full["message"], full["nearest_free"]) == ("That is taken. Nothing else is free near that time.", [])
-    unclear = answers.refused(ImpossibleError("unusable_name", "That is no name."), [], BERLIN)
+    unclear = answers.refused(ImpossibleError("unusable_name", "That is no name."), None, BERLIN)
     assert unclear == {"status": "refused", "reason": "unusable_name", "message": "That is no name."}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shops import ALWAYS, BASIC, BERLIN, CONSULTATION, NEW_YORK, NOW, PREMIUM, SHOP, at, day
 
@@ -160,6 +160,12 @@ def test_a_taken_time_is_told_as_such() -> None:
     )
 
 
+def test_a_day_is_told_with_its_hours_or_refused() -> None:
+    assert diary().hours_on(day("2026-03-03")) == "On Tuesday 3 March 2026 we are open from 09:00 to 17:00."
+    with pytest.raises(ImpossibleError, match="We are closed"):
+        diary().hours_on(day("2026-03-07"))
+
+
 def test_what_of_today_has_passed_is_not_free_and_no_day_beyond_the_horizon_is() -> None:
     box = diary(now=at("2026-03-02T15:40"))
     assert box.free_on(box.today, CONSULTATION) == [at("2026-03-02T16:00"), at("2026-03-02T16:30")]
@@ -201,6 +207,7 @@ def test_the_nearest_times_to_a_day_that_is_out_of_reach_are_at_the_edge_of_what
     assert diary().nearest(0, CONSULTATION)[0] == at("2026-03-02T09:00")
 
 
+@settings(deadline=None)
 @given(
     taken_slots=st.sets(st.integers(0, 400), max_size=300),
     near_slot=st.integers(-50, 500),

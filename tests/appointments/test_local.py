@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebotd.appointments.local import earliest, instants, is_even, latest, local, offset_minutes
@@ -58,6 +58,7 @@ def test_a_zone_west_of_greenwich_is_behind() -> None:
     assert offset_minutes(instants(date(2026, 1, 1), 0, NEW_YORK)[0], NEW_YORK) == -300
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(2020, 1, 1), date(2035, 1, 1)),
     st.integers(0, 1439),

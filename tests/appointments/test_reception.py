@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from books import MemoryBook
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shops import ALWAYS, BERLIN, NOW, SHOP, at
 
@@ -81,6 +81,13 @@ def stranger(start: str, minutes: int = 30, name: str = "Otto Schulz") -> Appoin
 def test_without_a_service_it_tells_what_there_is_and_what_day_it_is() -> None:
     answer = run(Desk().reception.check(None, None))
     assert (answer["status"], answer["today"]) == ("ok", "Monday 2 March 2026, 2026-03-02")
+
+
+def test_without_a_service_a_day_is_answered_with_its_hours_or_why_it_has_none() -> None:
+    told = run(Desk().reception.check(None, "tomorrow"))
+    assert told["message"].endswith("On Tuesday 3 March 2026 we are open from 09:00 to 17:00.")
+    assert run(Desk().reception.check(None, "Sunday"))["message"] == "We are closed on Sunday 8 March 2026."
+    assert run(Desk().reception.check(None, "2026-02-30"))["reason"] == "no_such_date"
 
 
 def test_without_a_day_it_tells_the_next_three_that_have_free_times() -> None:
@@ -315,6 +322,7 @@ STEP = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_whatever_visitors_do_no_two_appointments_overlap_and_each_answer_is_true(steps) -> None:
     desk = Desk(replace(SHOP, closes=14 * 60))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebotd.appointments.records import ImpossibleError
@@ -82,6 +82,7 @@ def test_an_equal_name_is_equal_but_for_case_and_accents() -> None:
     assert not equal_name("Anna Meyer", "Anna Maier")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_a_cleaned_name_is_clean(text: str) -> None:
     try:

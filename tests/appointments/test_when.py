@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebotd.appointments.records import ImpossibleError
@@ -116,6 +116,7 @@ def test_what_is_no_time_is_answered_with_how_to_write_one_and_shown_short(text:
     assert caught.value.message.isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_either_understood_or_refused(text: str) -> None:
     with suppress(ImpossibleError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebotd.appointments.records import Appointment, CallKey, GoneError, OverlapError, Taken
@@ -272,6 +272,7 @@ _OPERATIONS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_OPERATIONS)
 def test_no_order_of_changes_makes_an_overlap(operations) -> None:
     """The triggers alone, in a database in memory: the same migrations, and SQL that any program could send."""

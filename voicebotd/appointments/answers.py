@@ -37,16 +37,17 @@ def present(now: int, zone: ZoneInfo) -> Answer:
     }
 
 
-def offer(shop: Shop) -> Answer:
-    """What can be booked, and when the shop is open as a rule."""
+def offer(shop: Shop, day: str | None = None) -> Answer:
+    """What can be booked, and when the shop is open as a rule; `day`: a sentence about the day that was asked for."""
     days = [WEEKDAYS[weekday] for weekday in sorted(shop.weekdays)]
     hours = f"from {minute_words(shop.opens)} to {minute_words(shop.closes)}"
     breaks = [f"from {minute_words(start)} to {minute_words(end)}" for start, end in sorted(shop.breaks)]
     closed = f", closed {listed(breaks, 'and')}" if breaks else ""
     services = [f"{service.name} ({service.minutes} minutes)" for service in shop.services]
+    message = f"There are {listed(services, 'and')}. Open {hours} on {listed(days, 'and')}{closed}."
     return {
         "status": "ok",
-        "message": f"There are {listed(services, 'and')}. Open {hours} on {listed(days, 'and')}{closed}.",
+        "message": " ".join(filter(None, (message, day))),
         "services": {service.name: service.minutes for service in shop.services},
     }
 
@@ -104,10 +105,10 @@ def unknown() -> Answer:
     return {"status": "not_found", "message": message}
 
 
-def refused(error: ImpossibleError, nearest: Sequence[int], zone: ZoneInfo) -> Answer:
-    """Why a wish cannot be granted, and what could be had instead."""
+def refused(error: ImpossibleError, nearest: Sequence[int] | None, zone: ZoneInfo) -> Answer:
+    """Why a wish cannot be granted, and what could be had instead; `nearest` None: another time would be no help."""
     answer: Answer = {"status": "refused", "reason": error.reason, "message": error.message}
-    if error.near is None:
+    if nearest is None:
         return answer
     if not nearest:
         return answer | {"message": f"{error.message} Nothing else is free near that time.", "nearest_free": []}

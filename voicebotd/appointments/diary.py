@@ -99,6 +99,11 @@ class Diary:
         if not self.shop.is_open_on(day):
             raise ImpossibleError("closed", f"We are closed on {day_words(day)}.", near=self._noon(day))
 
+    def hours_on(self, day: date) -> str:
+        """`On Tuesday 3 March 2026 we are open from 09:00 to 17:00.` Raises `ImpossibleError` as `check_day` does."""
+        self.check_day(day)
+        return f"On {day_words(day)} we are {self.hours_words(day)}."
+
     def hours_words(self, day: date) -> str:
         """`open from 09:00 to 12:00 and from 13:00 to 17:00`, of a day on which it is open."""
         zone = self.shop.zone

@@ -51,15 +51,15 @@ class Reception:
     async def check(self, service: str | None, date: str | None) -> Answer:
         """Free times: of that day, or of the next days that have any; without a service, what there is at all."""
         diary = await self._diary()
-        if service is None:
-            return self._told(answers.offer(diary.shop))
         wanted = None
         try:
+            day = None if date is None else read_date(date, diary.today)
+            if service is None:
+                return self._told(answers.offer(diary.shop, None if day is None else diary.hours_on(day)))
             wanted = diary.shop.service(service)
-            if date is None:
+            if day is None:
                 days = list(diary.next_free(wanted, days=DAYS_OFFERED))
             else:
-                day = read_date(date, diary.today)
                 days = [(day, diary.choice_on(day, wanted))]
         except ImpossibleError as error:
             return self._refused(error, wanted, diary)
@@ -189,7 +189,7 @@ class Reception:
         return self._told(answers.done(change, self.shop().zone, again=again))
 
     def _refused(self, error: ImpossibleError, service: Service | None = None, diary: Diary | None = None) -> Answer:
-        nearest: list[int] = []
+        nearest = None
         if error.near is not None and service is not None and diary is not None:
             nearest = diary.nearest(error.near, service)
         return self._told(answers.refused(error, nearest, self.shop().zone))
