@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store faults drops expiry clean help
+.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store faults drops expiry kills clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -67,6 +67,10 @@ drops: ## two hundred drops at random moments of a conversation: every question 
 expiry: ## ten minutes with sessions that last, ten with sessions that expire every 20 s: the same conversation
 	@scripts/setup.sh test
 	@$(PYTHON) tests/faults/run_expiry.py $(ARGS)
+
+kills: ## a hundred kill -9 in the middle of booking: nothing that was said is lost, nothing is booked twice
+	@scripts/setup.sh test
+	@VOICEBOTD_TEST_KILLS=100 $(PYTHON) -m pytest -s tests/system/test_killed_booking.py $(ARGS)
 
 clean: ## remove everything that the targets above made
 	@rm -rf .venv build dist ./*.egg-info demo-output bench-output .coverage .coverage.*

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 from rig import speech
-from rig.daemon import RunDaemon
+from rig.daemon import Daemon, MakeSettings, merged
 from rig.rehearsal import StartRehearsal
 from rig.sound import RATE_HZ, write_wav
 
@@ -27,19 +27,21 @@ BOOKING = {
 
 
 def visitor(path: Path) -> Path:
-    pause = np.zeros(RATE_HZ, dtype=np.int16)
+    pause = np.zeros(3 * RATE_HZ, dtype=np.int16)  # what is under way when the file is told to wait is not speech
     return write_wav(path, np.concatenate([part for name in CLIPS for part in (pause, speech.clip(name))] + [pause]))
 
 
 def test_a_visitor_books_moves_and_cancels_by_voice_and_everybody_tells_the_same(
-    start_rehearsal: StartRehearsal, run_daemon: RunDaemon, tmp_path: Path
+    start_rehearsal: StartRehearsal, conversation_settings: MakeSettings, tmp_path: Path
 ) -> None:
     script = yaml.safe_load(SCRIPT.read_text(encoding="utf-8"))
     server = start_rehearsal(script)
-    with run_daemon(server.url, BOOKING) as daemon:
-        document = json.loads(
-            daemon.ctl_ok("--json", "--timeout", "120", "process", "--pace", "fast", str(visitor(tmp_path / "in.wav")))
-        )
+    heard = visitor(tmp_path / "in.wav")
+    no_card = {"audio": {"backend": "file", "input_device": str(heard)}}  # no conversation with it is begun
+    with Daemon(merged(merged(conversation_settings(server.url), BOOKING), no_card), env={}) as daemon:
+        done = daemon.ctl("--json", "--timeout", "120", "process", "--pace", "fast", str(heard), deadline_s=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        document = json.loads(done.stdout)
         shown = daemon.ctl_json("history", "show")
         listed = daemon.ctl_json("appointments", "list")
         daemon.ctl_ok("appointments", "export", "--output", str(tmp_path / "book.ics"))

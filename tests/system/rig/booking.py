@@ -86,10 +86,13 @@ class Ledger:
     unanswered: set[int] = field(default_factory=set)
     """Visitors whose wish was cut off: it may have been granted or not."""
     starts_s: list[float] = field(default_factory=list)
-    """From the start of the process to an open control socket."""
+    """From the start of the process to an open control socket, less what it waited for a processor that others used."""
+
+    asked_s: float = 0.0
+    """When that was."""
 
     def ask(self, wish: Wish) -> None:
-        self.in_doubt = wish
+        self.in_doubt, self.asked_s = wish, time.monotonic()
         self.unanswered.add(wish[1])
 
     def note(self, wish: Wish, output: dict[str, Any]) -> None:
@@ -109,7 +112,7 @@ def live(daemon: Daemon, server: Rehearsal, ledger: Ledger, visits: Iterator[lis
     since_s = time.monotonic()
     daemon.start()
     try:
-        ledger.starts_s.append(time.monotonic() - since_s)
+        ledger.starts_s.append(time.monotonic() - since_s - queued_s(daemon.pid))
         daemon.wait_until_linked()
         blow_at_s = time.monotonic() + blow_s
         if ledger.in_doubt and ledger.in_doubt[0] == "book":
@@ -120,31 +123,36 @@ def live(daemon: Daemon, server: Rehearsal, ledger: Ledger, visits: Iterator[lis
                     ask(daemon, server, ledger, wish, blow_at_s)
     finally:
         daemon.kill()
-        settle(server, ledger, since_s)
+        settle(server, ledger)
 
 
 def ask(daemon: Daemon, server: Rehearsal, ledger: Ledger, wish: Wish, blow_at_s: float) -> None:
     """Ask, and wait for the acknowledgement or for the blow."""
-    asked_s = time.monotonic()
     ledger.ask(wish)
     daemon.rpc.call("message.send", text=text_of(wish))
 
     def answered_or_dead() -> bool:
-        return time.monotonic() >= blow_at_s or bool(outputs(server, asked_s))
+        return time.monotonic() >= blow_at_s or bool(outputs(server, ledger.asked_s))
 
     wait_for(answered_or_dead, 10, f"answer to {wish}", every_s=0.001)
-    settle(server, ledger, asked_s)
+    settle(server, ledger)
 
 
-def settle(server: Rehearsal, ledger: Ledger, since_s: float) -> None:
-    """Take note of what the service was told since."""
-    if ledger.in_doubt and (found := outputs(server, since_s)):
+def settle(server: Rehearsal, ledger: Ledger) -> None:
+    """Take note of what the service was told since the wish was uttered."""
+    if ledger.in_doubt and (found := outputs(server, ledger.asked_s)):
         ledger.note(ledger.in_doubt, found[-1])
 
 
 def outputs(server: Rehearsal, since_s: float) -> list[dict[str, Any]]:
     items = [entry.event["item"] for entry in server.received("conversation.item.create", since_s=since_s)]
     return [json.loads(item["output"]) for item in items if item["type"] == "function_call_output"]
+
+
+def queued_s(pid: int) -> float:
+    """How long the process's main thread was ready to run and did not (kernel: Documentation/scheduler/sched-stats)."""
+    file = Path(f"/proc/{pid}/schedstat")
+    return int(file.read_text().split()[1]) / 1e9 if file.exists() else 0.0
 
 
 def check(path: Path, ledger: Ledger) -> None:
