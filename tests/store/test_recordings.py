@@ -155,13 +155,23 @@ async def test_a_full_disk_stops_the_recording_with_a_word_and_room_lets_it_go_o
 
 
 @pytest.mark.asyncio
-async def test_a_directory_that_cannot_be_made_is_told_and_the_conversation_goes_on(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_made_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
     (tmp_path / "state").write_text("a file")
-    async with running(tmp_path / "state" / "recordings") as recordings:
-        recordings.begin("c1")
-        talk(recordings, 200)
+    directory = tmp_path / "state" / "recordings"
+    async with running(directory) as recordings:
         assert not recordings.health_check().ok
+        recordings.begin("c1")
+        talk(recordings, 100)
+        await until(recordings._waiting.empty)
+        assert not recordings.health_check().ok
+        (tmp_path / "state").unlink()
+        talk(recordings, 100)
+        await until(lambda: recordings.health_check().ok)
         recordings.end()
+    assert len(kept(directory)) == 1
 
 
 @pytest.mark.asyncio

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,12 +27,13 @@ class FakePurge(Purge):
     def __init__(self) -> None:
         self.kept_days: asyncio.Queue[float] = asyncio.Queue()
         self.fault: StoreError | None = None
+        self.traces = ""
 
     async def older_than(self, limit: float, *, compact: bool = False) -> Purged:
         self.kept_days.put_nowait(round((time.time() - limit) / DAY_S, 3))
         if self.fault is not None:
             raise self.fault
-        return NOTHING
+        return replace(NOTHING, traces=self.traces)
 
     async def next(self) -> float:
         return await asyncio.wait_for(self.kept_days.get(), DEADLINE_S)
@@ -99,6 +101,18 @@ async def test_a_database_that_cannot_be_used_is_told_and_tried_again_the_next_n
     assert [(line["event"], line["reason"]) for line in logs] == [
         ("old history could not be removed", "the disk is full")
     ]
+
+
+@pytest.mark.asyncio
+async def test_traces_that_stay_are_told_with_the_remedy() -> None:
+    purge = FakePurge()
+    purge.traces = "in unused space"
+    with capture_logs() as logs:
+        async with running(purge, days=30) as retention:
+            await purge.next()
+            retention.set_days(29)
+            await purge.next()
+    assert (logs[0]["where"], "history purge 30 --compact" in logs[0]["hint"]) == ("in unused space", True)
 
 
 @pytest.mark.asyncio

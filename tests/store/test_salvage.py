@@ -151,3 +151,24 @@ async def test_a_fresh_database_that_cannot_be_written_is_used_all_the_same(
     await database.open()
     assert await AppointmentRepository(database).get_all() == []
     await database.close()
+
+
+@pytest.mark.asyncio
+async def test_what_was_spent_is_taken_over_so_that_a_cap_still_holds(tmp_path: Path) -> None:
+    damaged, fresh = tmp_path / "damaged.db", tmp_path / "fresh.db"
+    await fill(damaged, 1)
+    await _begin(fresh)
+    with closing(sqlite3.connect(damaged)) as database:
+        database.execute(
+            "INSERT INTO usage VALUES (NULL, 'c', 'r', 'response', 'm', 1, 2, 3, 4, 5, 6, 7.0, 0.25, 100.0)"
+        )
+        database.commit()
+    assert salvage(damaged, fresh) == 2
+    with closing(sqlite3.connect(fresh)) as database:
+        assert database.execute("SELECT conversation_id, usd FROM usage").fetchall() == [("c", 0.25)]
+
+
+async def _begin(path: Path) -> None:
+    database = Database(path)
+    await database.open()
+    await database.close()

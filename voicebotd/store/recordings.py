@@ -93,12 +93,15 @@ class Recordings(BaseService):
 
     async def run(self) -> None:
         # One thread: what is being written when this is cancelled is written before the file is closed.
-        with ThreadPoolExecutor(1, thread_name_prefix="recordings") as thread:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="recordings")
+        try:
+            while not (self._stopping and self._waiting.empty()):
+                await self._store(thread, await self._next_chunk())
+        finally:
             try:
-                while not (self._stopping and self._waiting.empty()):
-                    await self._store(thread, await self._next_chunk())
+                await asyncio.get_running_loop().run_in_executor(thread, self._finish)
             finally:
-                thread.submit(self._finish)
+                thread.shutdown(wait=False)
                 self._ended.set()
 
     async def disconnect(self) -> None:
@@ -181,6 +184,7 @@ class _Part:
     def __init__(self, directory: Path, conversation_id: str) -> None:
         self.conversation_id = conversation_id
         self.path = directory / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.{conversation_id}.flac{_UNFINISHED}"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may have been impossible at the start
         descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         self._file = soundfile.SoundFile(descriptor, "w", RATE_HZ, 2, "PCM_16", format="FLAC", closefd=True)
         self._frames = 0

@@ -51,8 +51,12 @@ class Retention:
             await self._night()
 
     async def _remove(self) -> None:
-        if self._days is not None:
-            await self._purge.older_than(time.time() - self._days * DAY_S)
+        if self._days is None:
+            return
+        purged = await self._purge.older_than(time.time() - self._days * DAY_S)
+        if purged.traces:
+            hint = f"voicebotctl history purge {self._days} --compact, when it may stand still for a while"
+            _log.warning("traces of removed history can still be read", where=purged.traces, hint=hint)
 
     async def _night(self) -> None:
         """Wait until it is night, or until the days are changed."""

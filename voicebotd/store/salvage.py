@@ -1,7 +1,8 @@
-"""What is saved from a damaged database before a fresh one takes its place: the book of appointments.
+"""What is saved from a damaged database before a fresh one takes its place: appointments, and what was spent.
 
-A history that is lost is a pity; the time of an appointment that is lost is given to somebody else. So each row that
-can still be read is taken over. Blocking: called from a worker thread, never from the event loop.
+A history that is lost is a pity; the time of an appointment that is lost is given to somebody else, and a cap that has
+forgotten what was spent is none. So each row of these that can still be read is taken over. Blocking: called from a
+worker thread, never from the event loop.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-TABLES = {"appointments": "appointment_id", "appointment_changes": "conversation_id, call_id"}
+TABLES = {"appointments": "appointment_id", "appointment_changes": "conversation_id, call_id", "usage": "sequence"}
 """By name the order of their rows, so that what lies behind a damaged page can be read from the other end."""
 
 
