@@ -62,6 +62,7 @@ def test_anything_else_is_no_code(text: str) -> None:
         ("Meyer", "Maier"),
         ("Mrs Meyer", "Anna Meyer"),
         ("Zoë", "Zoe"),
+        ("Dr. De", "dr de"),
         ("Jon Smith", "John Smyth"),
     ],
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,39 @@ async def test_a_book_that_cannot_be_used_is_told_in_words_that_promise_nothing(
         message = told[f"{name}_appointment"]
         assert message.startswith("It could not be saved. Do not say that it is done.")
         assert f"you cannot {what} at the moment" in message
+
+
+async def outcome(tool: Tool, number: int) -> str:
+    """Book a time of its own for each number; return the status, or what the model is told instead."""
+    day = datetime(2026, 3, 3, tzinfo=UTC) + timedelta(days=7 * (number // 16))
+    when = {"date": day.date().isoformat(), "time": f"{9 + number % 16 // 2:02d}:{number % 2 * 30:02d}"}
+    try:
+        return str((await use(tool, f"k{number}", **(WISH | when)))["status"])
+    except ToolError as error:
+        return error.message.partition(".")[0]
+
+
+@pytest.mark.asyncio
+async def test_a_locked_database_is_told_and_is_used_again_when_it_is_free(
+    tools: dict[str, Tool], database: Database
+) -> None:
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert await outcome(tools["schedule_appointment"], 1) == "It could not be saved"
+    assert await AppointmentRepository(database).get_all() == []
+    assert await outcome(tools["schedule_appointment"], 1) == "booked"
+
+
+@pytest.mark.asyncio
+async def test_on_a_full_disk_what_is_booked_is_on_it_and_the_others_are_told(
+    tools: dict[str, Tool], database: Database
+) -> None:
+    async with database.transaction() as transaction:
+        [row] = await transaction.execute_fetchall("PRAGMA page_count")
+        await transaction.execute_fetchall(f"PRAGMA max_page_count = {row[0]}")
+    outcomes = [await outcome(tools["schedule_appointment"], number) for number in range(150)]
+    assert set(outcomes) == {"booked", "It could not be saved"}
+    assert len(await AppointmentRepository(database).get_all()) == outcomes.count("booked")
+    async with database.transaction() as transaction:
+        await transaction.execute_fetchall("PRAGMA max_page_count = 1000000")
+    assert await outcome(tools["schedule_appointment"], 149) == "booked"

@@ -47,6 +47,8 @@ def same_name(one: str, other: str) -> bool:
 
     Titles do not count. People give now one of their names and now both.
     """
+    if equal_name(one, other):
+        return True
     words = [[word for word in _plain(name) if word not in _TITLES] for name in (one, other)]
     return any(_alike(first, second) for first, second in product(*words))
 

@@ -108,8 +108,9 @@ async def test_a_list_is_narrowed_by_days_name_status_and_number(booking: Bookin
 @pytest.mark.asyncio
 async def test_a_day_that_is_none_is_named(ask: Ask) -> None:
     error = await ask("list", from_date="2026-02-30")
-    assert error["message"] == "Invalid params: from_date: '2026-02-30' is not a day, YYYY-MM-DD"
-    assert (await ask("export", to_date="soon"))["code"] == -32602
+    assert error["message"] == "Invalid params: from_date: '2026-02-30' is not a day, YYYY-MM-DD, from 1970 to 2999"
+    for text in ("soon", "9999-12-31", "0001-01-01"):
+        assert (await ask("export", to_date=text))["code"] == -32602
 
 
 @pytest.mark.asyncio

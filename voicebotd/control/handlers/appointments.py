@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from datetime import date
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from voicebotd.appointments.local import earliest, local
+from voicebotd.appointments.local import MINUTES_A_DAY, earliest, local
 from voicebotd.appointments.records import Appointment, CallKey, GoneError
 from voicebotd.appointments.words import time_words
 from voicebotd.booking import Booking
@@ -32,7 +33,7 @@ from voicebotd.errors import RpcError, StorageError
 EXPORT_LIMIT = 20_000
 """Appointments in one document: more than a desk takes in six years."""
 _FOR_EVER_S = 2**40
-_MINUTES_A_DAY = 24 * 60
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
 def appointment_handlers(booking: Booking) -> dict[str, Handler]:
@@ -41,9 +42,10 @@ def appointment_handlers(booking: Booking) -> dict[str, Handler]:
     async def list_(params: AppointmentsListParams, _caller: Caller) -> AppointmentList:
         zone = booking.shop().zone
         wanted = (params.name or "").casefold()
+        most = EXPORT_LIMIT if wanted else params.limit + 1
         found = [
             each
-            for each in await _between(booking, params.from_date, params.to_date, params.status)
+            for each in await _between(booking, params.from_date, params.to_date, params.status, limit=most)
             if wanted in each.name.casefold()
         ]
         return AppointmentList(
@@ -53,8 +55,9 @@ def appointment_handlers(booking: Booking) -> dict[str, Handler]:
         )
 
     async def export(params: AppointmentsExportParams, _caller: Caller) -> AppointmentsExport:
-        found = await _between(booking, params.from_date, params.to_date, None)
-        return AppointmentsExport(calendar=calendar_of(found), count=len(found))
+        found = await _between(booking, params.from_date, params.to_date, None, limit=EXPORT_LIMIT)
+        calendar = await asyncio.to_thread(calendar_of, found)  # a few years take seconds
+        return AppointmentsExport(calendar=calendar, count=len(found))
 
     async def cancel(params: AppointmentCancelParams, _caller: Caller) -> AppointmentCancelled:
         with _told():
@@ -72,22 +75,25 @@ def appointment_handlers(booking: Booking) -> dict[str, Handler]:
 
 
 async def _between(
-    booking: Booking, from_date: str | None, to_date: str | None, status: str | None
+    booking: Booking, from_date: str | None, to_date: str | None, status: str | None, *, limit: int
 ) -> list[Appointment]:
     zone = booking.shop().zone
     today = local(int(time.time()), zone).date()
     first = today if from_date is None else _day(from_date, "from_date")
-    until = _FOR_EVER_S if to_date is None else earliest(_day(to_date, "to_date"), _MINUTES_A_DAY, zone)
+    until = _FOR_EVER_S if to_date is None else earliest(_day(to_date, "to_date"), MINUTES_A_DAY, zone)
     with _told():
-        return await booking.repository.between(earliest(first, 0, zone), until, status=status, limit=EXPORT_LIMIT)
+        return await booking.repository.between(earliest(first, 0, zone), until, status=status, limit=limit)
 
 
 def _day(text: str, name: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        message = f"Invalid params: {name}: {text[:40]!r} is not a day, YYYY-MM-DD"
-        raise refusal("rpc.invalid_params", message) from None
+        day = None
+    if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        wanted = f"a day, YYYY-MM-DD, from {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise refusal("rpc.invalid_params", f"Invalid params: {name}: {text[:40]!r} is not {wanted}")
+    return day
 
 
 @contextmanager
