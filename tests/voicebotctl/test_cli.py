@@ -68,7 +68,7 @@ TABLE = {
     "config set": (
         ["config", "set", "turn_detection.threshold=0.7", "service.model=gpt-x", "--persist"],
         [("config.set", {"values": {"turn_detection.threshold": 0.7, "service.model": "gpt-x"}, "persist": True})],
-        "applies: with the next connection",
+        "applies: in another session, at the next silence",
     ),
     "config reload": (["config", "reload"], [("config.reload", {})], "nothing changed"),
     "process": (["process", __file__, "--pace", "fast"], [("file.process", {"pace": "fast"})], "visitor: Have you"),
