@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint bench bench-turns soak show-echo store-faults bench-store faults drops expiry kills clean help
+.PHONY: demo test lint bench bench-turns soak show-echo show-purge store-faults bench-store faults drops expiry kills clean help
 
 # Whatever the caller's Python is told, this project's is not.
 unexport PYTHONPATH PYTHONHOME
@@ -47,6 +47,10 @@ soak: ## an hour of talk through the audio engine in virtual time: memory, and t
 show-echo: ## two minutes on an open table: the microphone hears the loudspeaker, the box never interrupts itself
 	@scripts/setup.sh test
 	@$(PYTHON) -m pytest -s tests/system/long/show_open_table.py $(ARGS)
+
+show-purge: ## half of a million turns are purged while the assistant speaks: what it says is whole
+	@scripts/setup.sh test
+	@$(PYTHON) -m pytest -s tests/system/long/show_purge.py $(ARGS)
 
 store-faults: ## a quarter of an hour of errors at every write and of kill -9: nothing acknowledged may be lost
 	@scripts/setup.sh test
