@@ -82,9 +82,14 @@ def _response(data: Data, style: Style) -> str:
     return ""
 
 
+_FAILED = {"failed": "failed", "timed_out": "did not answer in time", "cancelled": "was not run or cancelled"}
+
+
 def _tool(data: Data, style: Style) -> str:
     if data["event"] == "called":
         return style.paint(f"calls {one_line(data['name'])}({one_line(data['arguments'])})", "magenta")
+    if data["event"] == "failed":
+        return style.paint(f"{one_line(data['name'])} {_FAILED[data['status']]}: {one_line(data['output'])}", "red")
     return style.paint(f"{one_line(data['name'])} answered {one_line(data['output'])}", "magenta")
 
 

@@ -182,8 +182,10 @@ async def test_a_plain_function_runs_in_a_thread_and_so_does_one_that_only_looks
 async def test_a_failure_is_an_answer_and_tells_no_secrets(
     function: Callable[..., Any], words: str, ours: bool
 ) -> None:
-    async with bench(function, ours=ours) as at:
-        done = await at.answer(function.__name__)
+    with structlog.testing.capture_logs() as logs:
+        async with bench(function, ours=ours) as at:
+            done = await at.answer(function.__name__)
+    assert "hunter2" not in str([entry for entry in logs if entry["log_level"] != "debug"])
     assert done.status == "failed"
     assert words in error(done)
     assert "hunter2" not in done.output
@@ -334,6 +336,15 @@ async def test_a_person_may_call_what_the_model_does_not_see() -> None:
             '{"error": "There is no function \'great\'. There is only: greet."}'
         )
         assert at.finished == []
+
+
+async def test_who_has_to_mend_a_function_is_told_what_it_raised_and_where() -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with bench(fails) as at:
+            await at.answer("fails")
+    (entry,) = [entry for entry in logs if entry["event"] == "a function failed"]
+    assert (entry["name"], entry["source"], entry["error"]) == ("fails", "here", "ValueError")
+    assert entry["at"].startswith(f"{__file__}:")
 
 
 # What does not yield.

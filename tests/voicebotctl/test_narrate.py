@@ -43,6 +43,12 @@ def told(topic, **data):
         ("turn", {"event": "too_long"}, "the visitor spoke too long: answered as if it were over"),
         ("tool", {"event": "called", "name": "book", "arguments": '{"at": 10}'}, 'calls book({"at": 10})'),
         ("tool", {"event": "answered", "name": "book", "output": "done"}, "book answered done"),
+        (
+            "tool",
+            {"event": "failed", "name": "book", "status": "timed_out", "output": "late"},
+            "book did not answer in time: late",
+        ),
+        ("tool", {"event": "failed", "name": "book", "status": "failed", "output": "no"}, "book failed: no"),
         ("link", {"state": "ready", "model": "gpt-x"}, "connected to gpt-x"),
         (
             "link",

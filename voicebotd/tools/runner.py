@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -142,7 +143,10 @@ class ToolRunner:
             if isinstance(error, TimeoutError) and deadline.expired():
                 log.warning("a function did not answer in time", name=tool.name, source=tool.source, after_s=timeout_s)
                 return outputs.timed_out(tool.name, timeout_s), "timed_out"
-            log.exception("a function failed", name=tool.name, source=tool.source)
+            # Its words may be a visitor's, and those are for the debug level only.
+            failed = {"name": tool.name, "source": tool.source, "error": type(error).__name__, "at": _at(error)}
+            log.error("a function failed", **failed)  # noqa: TRY400
+            log.debug("a function failed in these words", name=tool.name, exc_info=error)
             return outputs.raised(tool.name), "failed"
 
     async def _perform(self, tool: Tool, arguments: str, call: Call) -> str:
@@ -151,3 +155,9 @@ class ToolRunner:
             return outputs.tell(await thunk())
         told: str = await self._workshop.run(thunk, outputs.tell, blocking=tool.blocking)
         return told
+
+
+def _at(error: Exception) -> str:
+    """Where it was raised: the last place in the code."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"
