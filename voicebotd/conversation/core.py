@@ -135,9 +135,11 @@ class Conversation:
             self._patience.sign(self._now_s)
         if isinstance(event, cmd.Command | ev.VoiceStarted | ev.VoiceStopped):
             self._stirred_at_s = self._now_s
-        if self._record is not None and not self._sessions.ready and self._listening.stir(event, self._now_s):
-            refused = [news.refused(event, DOZED)] if isinstance(event, cmd.Command) else []
-            return [*refused, fx.OpenLink()]
+        if self._record is not None and not self._sessions.ready:
+            judged_until_s = self._floor.judged_until_s
+            if self._listening.stir(event, self._now_s, judged_until_s=judged_until_s):
+                refused = [news.refused(event, DOZED)] if isinstance(event, cmd.Command) else []
+                return [*refused, fx.OpenLink()]
         if self._farewell.on and kind in UNHEARD:
             return []
         if kind in Dialogue.HANDLES:
@@ -235,6 +237,7 @@ class Conversation:
         if name in (QUIET, FAREWELL):
             return self._end("the input ended" if name == QUIET else self._farewell.reason)
         if name == TALK:
+            self._floor.judged_until_s = self._now_s
             return self._desk.let_go(self._dialogue, self._now_s, ready=self._sessions.ready)
         early = self._now_s - self._stirred_at_s < (self._policy.idle_hangup_s or 0.0) - SOON_S
         return [] if early else self._sessions.fall_asleep(self._now_s)  # early: somebody stirred, it is set anew
@@ -333,6 +336,11 @@ class Conversation:
         again = self._floor.hear_again()  # before the service's detection is switched off
         return [*again, *self._desk.talk_begin(event, self._dialogue, self._now_s), *self._floor.lost()]
 
+    def _talk_end(self, event: cmd.TalkEnd) -> list[fx.Effect]:
+        if self._desk.talking:
+            self._floor.judged_until_s = self._now_s  # it is a turn, or it was too short for anything
+        return self._desk.talk_end(event, self._dialogue, self._now_s, ready=self._sessions.ready)
+
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Conversation, Any], list[fx.Effect]]]] = {
         ev.LinkReady: _link_ready,
         ev.LinkLost: _link_lost,
@@ -370,7 +378,5 @@ class Conversation:
             event, self._ids.event(), ready=self._sessions.ready
         ),
         cmd.TalkBegin: _talk_begin,
-        cmd.TalkEnd: lambda self, event: self._desk.talk_end(
-            event, self._dialogue, self._now_s, ready=self._sessions.ready
-        ),
+        cmd.TalkEnd: _talk_end,
     }

@@ -60,8 +60,11 @@ class Listening:
             self._absence.turn_began()
         self._absence.turn_ms += unheard.turn_ms
 
-    def stir(self, event: ev.Event, now_s: float) -> bool:
-        """Take note of what happens while there is no session; say whether a box that dozed wakes now."""
+    def stir(self, event: ev.Event, now_s: float, *, judged_until_s: float) -> bool:
+        """Take note of what happens while there is no session; say whether a box that dozed wakes now.
+
+        `judged_until_s`: of what was heard until then it is decided what it was.
+        """
         match event:
             case ev.LocalTurnStopped(speech_ms=speech_ms):
                 self._absence.turn_ended(speech_ms)
@@ -69,7 +72,8 @@ class Listening:
             case ev.VoiceStarted() | ev.LocalTurnStarted():
                 if isinstance(event, ev.LocalTurnStarted):
                     self._absence.turn_began()
-                self._absence.unheard(fx.Since(at_s=now_s - self._margin_ms / 1000), now_s)
+                since_s = max(now_s - self._margin_ms / 1000, judged_until_s)
+                self._absence.unheard(fx.Since(at_s=since_s), now_s)
             case _ if type(event) not in NEEDS_SESSION:
                 return False
         woken = self._absence.dozing
