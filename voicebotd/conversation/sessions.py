@@ -90,7 +90,8 @@ class Sessions:
             self._dialogue.hold_for_key()
         told = self._listening.tell_what_was_heard(self._visitor, now_s)
         owed = self._dialogue.owed
-        if owed is None or not owed.spoken or self._desk.talking or self._standing.detects_turns:
+        found = told or self._standing.service_detects
+        if owed is None or not owed.spoken or self._desk.talking or found:
             return told
         # Nobody will find a turn in what the session hears: it is told that it is one.
         heard = self._listening.open_once()

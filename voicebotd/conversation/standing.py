@@ -80,9 +80,9 @@ class Standing:
         return self.wanted.turn_detection.type == "local" and self.confirmed is not None and self._detected is None
 
     @property
-    def detects_turns(self) -> bool:
-        """Whether anybody does: the service or the box."""
-        return self._detected is not None or self.is_local
+    def service_detects(self) -> bool:
+        """Whether the service finds the turns in what it hears."""
+        return self._detected is not None
 
     @property
     def detection(self) -> TurnDetection:
