@@ -112,7 +112,7 @@ class Visitor:
             self._floor.quiet(now_s)  # what was cut off for its length, if anything was
             return []
         self._floor.local = False
-        self._floor.judged_until_s = now_s
+        judged_before_s, self._floor.judged_until_s = self._floor.judged_until_s, now_s
         speech = self._floor.speech
         told = _turn("speech_stopped", None)
         clear = fx.ClearInput(event_id=self._ids.event())
@@ -124,7 +124,7 @@ class Visitor:
         self._local_ms = event.speech_ms
         commit = fx.CommitInput(event_id=self._ids.event())
         began_s = now_s - event.speech_ms / 1000 if speech is None else speech.began_s
-        spoken = Spoken(began_s=began_s - TOLD_LATE_S, speech_ms=event.speech_ms)
+        spoken = Spoken(began_s=max(began_s - TOLD_LATE_S, judged_before_s), speech_ms=event.speech_ms)
         return [told, *over, commit, *self._floor.end_of_turn(spoken, service_answers=False)]
 
     # The local detector's evidence.
