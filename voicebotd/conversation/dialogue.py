@@ -109,7 +109,8 @@ class Dialogue:
 
     def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
         told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
-        self.context.response_created(self.turns.count)
+        being_said = self.visitor_speaks and self.turns.newest_is_spoken
+        self.context.response_created(self.turns.count - being_said)
         return [told, *self.responses.created(event), *self._outputs_are_known()]
 
     def _outputs_are_known(self) -> list[fx.Effect]:

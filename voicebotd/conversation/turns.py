@@ -170,6 +170,12 @@ class Turns:
             if record.role == "user" and record.number > number and record.item_id not in self._typed
         ]
 
+    @property
+    def newest_is_spoken(self) -> bool:
+        """Whether the turn that began last is something that the visitor says aloud."""
+        newest = next(reversed(self._open.values()), None)
+        return newest is not None and newest.role == "user" and newest.item_id not in self._typed
+
     def forget_unrecorded(self) -> None:
         """What began and never sounded was lost with its session."""
         for item_id in [item_id for item_id in reversed(self._open) if item_id in self._unrecorded]:
