@@ -115,6 +115,7 @@ class Session:
         self._voiced = self._silent = 0
         self._speaking = ""
         self._generated_ms = 0
+        self._unmade: list[str] = []
 
     def _new(self, kind: str) -> str:
         self._count += 1
@@ -179,10 +180,10 @@ class Session:
                 assert any(item.call_id == effect.call_id for item in self.items), "an output needs its call"
                 self._insert(Item(effect.item_id, "output", effect.output, effect.call_id))
             case fx.DeleteItem(item_id=item_id):
-                assert any(item.item_id == item_id for item in self.items), f"there is no item {item_id} in {self.name}"
+                self._find(item_id)
                 self.items = [item for item in self.items if item.item_id != item_id]
             case fx.TruncateItem(item_id=item_id):
-                assert any(item.item_id == item_id for item in self.items), f"there is no item {item_id} in {self.name}"
+                self._find(item_id)
             case fx.CommitInput():
                 self._speaking = ""
                 self._commit(self._new("c"))
@@ -192,6 +193,10 @@ class Session:
                 self._create(effect.instructions or "", effect.metadata)
             case fx.CancelResponse():
                 self.cancel()
+
+    def _find(self, item_id: str) -> None:
+        known = [*self._unmade, *(item.item_id for item in self.items)]
+        assert item_id in known, f"there is no item {item_id} in {self.name}"
 
     def _insert(self, item: Item, previous_id: str | None = None) -> None:
         self._tell(ev.ItemAdded(item_id=item.item_id, item_type=item.kind))
@@ -273,8 +278,12 @@ class Session:
         self._finish(response, "completed")
 
     def cancel(self) -> None:
-        if self.active is not None:
-            self._finish(self.active, "cancelled")
+        """What nobody can have heard anything of is no part of the conversation."""
+        if (response := self.active) is not None:
+            if response.deltas <= 1:
+                self.items = [item for item in self.items if item.item_id != response.item_id]
+                self._unmade.append(response.item_id)
+            self._finish(response, "cancelled")
 
     def _finish(self, response: Response, status: Any) -> None:
         self.active = None

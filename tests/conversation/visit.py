@@ -98,6 +98,7 @@ class Visit:
         self._connects_at_s: float | None = None
         self._frames = 0
         self._number = count()
+        self._request_id = 100
         self._due: list[tuple[float, int, Session | None, ev.Event]] = []
 
     # What a test says.
@@ -110,6 +111,25 @@ class Visit:
     def says(self, sentence: str, ms: int) -> Visit:
         """The visitor begins a sentence now; it goes on while time passes."""
         self.speech.add(sentence, self._frames, ms // FRAME_MS)
+        return self
+
+    def types(self, sentence: str) -> Visit:
+        """Somebody types a sentence that is to be answered."""
+        self.speech.lengths[sentence] = 0
+        self._request_id += 1
+        self.do(cmd.SendMessage(request_id=self._request_id, text=sentence))
+        return self
+
+    def talks(self) -> Visit:
+        """Somebody presses the talk key."""
+        self._request_id += 1
+        self.do(cmd.TalkBegin(request_id=self._request_id))
+        return self
+
+    def falls_silent(self) -> Visit:
+        """The talk key is let go."""
+        self._request_id += 1
+        self.do(cmd.TalkEnd(request_id=self._request_id))
         return self
 
     def loses(self, *, back_in_ms: int = 300, dead_ms: int = 0) -> Visit:
@@ -310,14 +330,14 @@ class Visit:
         assert sorted(words) == sorted(self.speech.lengths), "every sentence is in the history, once and whole"
         assert len(self.executed) == len(set(self.executed)), "no function is executed twice"
         assert (self._loudspeaker.gain_db, self._loudspeaker.paused) == (0.0, False)
-        assert self.box.state is State.LISTENING
+        assert self.box.state in (State.LISTENING, State.DOZING)
         told = [request.request_id for request in self.box.log if isinstance(request, fx.Reply | fx.Refuse)]
         assert len(told) == len(set(told)), "nobody is answered twice"
 
 
 def press(visit: Visit, ms: int, sentence: str) -> None:
     """Somebody holds the talk key for so long and speaks."""
-    visit.do(cmd.TalkBegin(request_id=900))
+    visit.talks()
     visit.says(sentence, ms)
-    visit.wait(ms)
-    visit.do(cmd.TalkEnd(request_id=901))
+    visit.wait(ms + 200)
+    visit.falls_silent()
