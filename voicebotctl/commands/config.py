@@ -55,7 +55,11 @@ def _reload(context: Context, _: Namespace) -> int:
     return 0
 
 
-_APPLIED = {"live": "now", "reconnect": "in another session, at the next silence", "restart": "after a restart of the daemon"}
+_APPLIED = {
+    "live": "now",
+    "reconnect": "in another session, at the next silence",
+    "restart": "after a restart of the daemon",
+}
 
 
 def _changes(result: Mapping[str, Any]) -> str:

@@ -4,8 +4,8 @@ Owns the shape of the settings and what may be written for each of them. Knows n
 (`layers.py`), and nothing of those who use a value. The README's table, `config/voicebotd.yaml`'s test and the JSON
 schema are all derived from here.
 
-`applies` of a key: `live` takes effect at once, `reconnect` with the next session, which is opened for it and takes over
-in a silence, `restart` when the daemon is started again.
+`applies` of a key: `live` takes effect at once, `reconnect` with the next session, which is opened for it and takes
+over in a silence, `restart` when the daemon is started again.
 """
 
 from __future__ import annotations
