@@ -14,7 +14,7 @@ from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
 from voicebotctl.errors import UsageError
 from voicebotctl.parameters import Parameters, given, json_or_text, split
-from voicebotctl.render import table, value_text
+from voicebotctl.render import one_line, table, value_text
 
 
 def _show(context: Context, _: Namespace) -> int:
@@ -68,7 +68,12 @@ def _changes(result: Mapping[str, Any]) -> str:
         (key, "=", value_text(entry["value"]), f"({entry['source']})", f"applies: {_APPLIED[entry['applied']]}")
         for key, entry in result["values"].items()
     ]
-    return table(rows) if rows else "nothing changed"
+    lines = [table(rows)] if rows else []
+    if result["functions"] is not None:
+        lines.append(f"the model may call now: {', '.join(result['functions']) or 'nothing'}")
+    if not lines:
+        lines.append("nothing changed")
+    return "\n".join([*lines, *(f"broken: {one_line(broken)}" for broken in result["broken"])])
 
 
 def _fleeting_changes(result: Mapping[str, Any]) -> str:

@@ -85,6 +85,10 @@ class ConfigValue:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     values: dict[str, ConfigValue] = field(metadata=doc("by dotted key; of set and reload: what changed"))
+    functions: list[str] | None = field(
+        default=None, metadata=doc("what the model may call now, where a reload changed that")
+    )
+    broken: list[str] = field(default_factory=list, metadata=doc("sources of functions that a reload could not load"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

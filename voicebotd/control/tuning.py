@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -19,7 +19,7 @@ from voicebotd.config.layers import INSTRUCTIONS_KEY, PROFILE_KEY
 from voicebotd.config.load import Kept, LoadedConfig, change, forget, persist, returned, to_persist
 from voicebotd.config.model import Settings
 from voicebotd.config.reload import Change, diff
-from voicebotd.control.retooling import Retooling
+from voicebotd.control.retooling import Retooled, Retooling
 from voicebotd.conversation.commands import Command, SetBargeIn, SetInstructions, SetTurnDetection
 from voicebotd.conversation.manager import ConversationManager
 
@@ -35,11 +35,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a change came to. `vad`, `barge_in`: the conversation's answers, where these were among it."""
+    """What a change came to. `vad`, `barge_in`: the conversation's answers, where these were among it; `functions`:
+    what became of those."""
 
     changes: list[Change]
     vad: Mapping[str, Any] | None = None
     barge_in: Mapping[str, Any] | None = None
+    functions: Retooled = field(default_factory=Retooled)
 
     @property
     def applied(self) -> str | None:
@@ -152,7 +154,7 @@ class Tuning:
             vad = await self._tune(SetTurnDetection, _VAD, changes, undo)
             barge_in = await self._tune(SetBargeIn, _BARGE_IN, changes, undo)
             await self._instruct(changes, before, after, undo)
-            await self._retooling.apply(functions, undo)
+            retooled = await self._retooling.apply(functions, undo)
             for each in changes:
                 if (apply := self._live.get(each.key)) is not None:
                     apply(each.new)
@@ -171,7 +173,7 @@ class Tuning:
         self._tell(changes, after)
         if hung_up:
             raise asyncio.CancelledError
-        return Outcome(changes=changes, vad=vad, barge_in=barge_in)
+        return Outcome(changes=changes, vad=vad, barge_in=barge_in, functions=retooled)
 
     def _tell(self, changes: list[Change], after: LoadedConfig) -> None:
         _log.info("configuration changed", keys=[each.key for each in changes])

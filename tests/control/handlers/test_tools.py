@@ -97,10 +97,12 @@ async def test_a_reload_finds_a_new_file_and_tells_the_running_session(open_box,
         await box.start()
         assert box.link.tools == ["price"]
         (directory / "hours.py").write_text(FILE)
-        await box.call("config.reload")
-        assert box.link.tools == ["price", "opening_hours"]
+        (directory / "bad.py").write_text("def :")
+        told = await box.call("config.reload")
+        assert told["functions"] == box.link.tools == ["price", "opening_hours"]
+        assert told["broken"] == [f"{directory / 'bad.py'}: line 1: invalid syntax"]
         before = len(box.link.sent)
-        await box.call("config.reload")
+        assert (await box.call("config.reload"))["functions"] is None
         assert len(box.link.sent) == before, "nothing new, nothing told"
 
 

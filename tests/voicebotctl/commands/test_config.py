@@ -90,3 +90,14 @@ def test_check_without_a_daemon_installed_is_a_mistake(install):
 def test_the_installed_client_finds_the_installed_daemon_beside_itself():
     assert Path(sys.executable).with_name("voicebotctl").exists()
     assert Path(sys.executable).with_name("voicebotd").exists()
+
+
+def test_a_reload_tells_of_functions_that_are_new_and_of_sources_that_are_broken(ctl, daemon):
+    daemon.answers["config.reload"]["functions"] = ["opening_hours", "price"]
+    daemon.answers["config.reload"]["broken"] = ["/etc/voicebotd/tools/bad.py: line 3: invalid syntax"]
+    assert ctl("config", "reload").out.splitlines() == [
+        "the model may call now: opening_hours, price",
+        "broken: /etc/voicebotd/tools/bad.py: line 3: invalid syntax",
+    ]
+    daemon.answers["config.reload"]["functions"] = []
+    assert "the model may call now: nothing" in ctl("config", "reload").out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from voicebotd.config.catalogue import applies, flatten, unknown
@@ -151,7 +151,12 @@ def _config(box: Box) -> dict[str, Handler]:
     async def reload(_params: NoParams, _caller: Caller) -> Config:
         outcome = await box.refusing(box.tuning.reload())
         box.link.retry_now()  # also for a new key, which is not part of the configuration
-        return _changed(outcome.changes)
+        offered, faults = outcome.functions.offered, outcome.functions.faults
+        return replace(
+            _changed(outcome.changes),
+            functions=None if offered is None else list(offered),
+            broken=[str(fault) for fault in faults],
+        )
 
     return {"config.get": get, "config.set": set_, "config.reload": reload}
 
