@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -218,5 +220,22 @@ async def test_run_that_is_cancelled_leaves_a_whole_file(directory: Path) -> Non
     assert soundfile.info(file).frames >= 100 * FRAME
 
 
-def test_what_ended_before_a_moment_is_removed(tmp_path: Path) -> None:
-    assert remove_older(tmp_path / "nowhere", 1e12) == 0
+def test_what_ended_before_a_moment_is_removed_but_not_what_is_being_written(tmp_path: Path) -> None:
+    now = time.time()
+    for name, age_s in (("1.a.flac", 10), ("2.b.flac", 0), ("3.c.flac.part", 10), ("4.d.flac.part", 10_000)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - age_s, now - age_s))
+    assert remove_older(tmp_path, now - 5) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2.b.flac", "3.c.flac.part"]
+    assert remove_older(tmp_path / "nowhere", now) == 0
+
+
+@pytest.mark.asyncio
+async def test_that_nothing_is_recorded_stays_told_when_the_conversation_ends(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    async with running(tmp_path / "state" / "recordings") as recordings:
+        for name in ("c1", "c2"):
+            recordings.begin(name)
+            recordings.end()
+        await until(recordings._waiting.empty)
+        assert not recordings.health_check().ok

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -134,7 +135,8 @@ class Recordings(BaseService):
             await asyncio.get_running_loop().run_in_executor(thread, self._finish)
             self._fail(error)
         else:
-            self._reason = ""
+            if frames != [OVER]:
+                self._reason = ""
 
     def _fail(self, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -216,10 +218,15 @@ def recordings_beside(database: Path) -> Path:
 
 
 def remove_older(directory: Path, limit: float) -> int:
-    """Delete the recordings that ended before `limit` (Unix seconds); return how many that were. Blocking."""
+    """Delete the recordings that ended before `limit` (Unix seconds); return how many that were. Blocking.
+
+    One that is being written goes when it is whole; one that a failing disk left unfinished goes like the others.
+    """
     removed = 0
-    for path in _recordings(directory):
-        if path.stat().st_mtime < limit:
+    for path in _recordings(directory, unfinished=True):
+        touched = path.stat().st_mtime
+        left_behind = path.suffix != _UNFINISHED or touched < time.time() - PART_S
+        if left_behind and touched < limit:
             path.unlink()
             removed += 1
     return removed
