@@ -143,8 +143,8 @@ def test_what_was_said_into_the_key_without_a_session_is_owed_to_the_next() -> N
     ended = room.desk.talk_end(cmd.TalkEnd(request_id=2), room.dialogue, 11.0, ready=False)
     assert [effect for effect in ended if isinstance(effect, fx.CommitInput | fx.CreateResponse)] == []
     assert one(ended, fx.Reply).result == {"committed": True}
-    assert room.dialogue.owed is not None
-    assert room.dialogue.owed.spoken
+    assert room.dialogue.debts.owed is not None
+    assert room.dialogue.debts.owed.spoken
 
 
 def test_an_interrupt_frees_a_box_that_waits_for_the_end_of_a_speech() -> None:

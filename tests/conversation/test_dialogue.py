@@ -326,7 +326,7 @@ def test_what_was_called_goes_on_when_the_session_is_lost_and_the_next_one_is_to
     talk.dialogue.lost("link.unavailable", "gone", judged=False)
     assert talk.dialogue.functions.running
     assert only(talk.finished("k", connected=False), fx.ToService) == []
-    resumed = talk.dialogue.resume(limit=20, words_follow=False, now_s=1.0)
+    resumed = talk.dialogue.debts.resume(limit=20, words_follow=False, now_s=1.0)
     assert [type(effect) for effect in resumed] == [fx.CreateFunctionCall, fx.CreateFunctionOutput, fx.CreateResponse]
 
 
@@ -337,7 +337,7 @@ def test_a_response_that_was_asked_for_with_outputs_and_never_began_is_asked_for
     talk.done()
     assert len(only(talk.finished("k"), fx.CreateResponse)) == 1
     talk.dialogue.lost("link.unavailable", "gone", judged=False)
-    assert len(only(talk.dialogue.resume(limit=20, words_follow=False, now_s=1.0), fx.CreateResponse)) == 1
+    assert len(only(talk.dialogue.debts.resume(limit=20, words_follow=False, now_s=1.0), fx.CreateResponse)) == 1
 
 
 def test_a_hard_stop_tells_who_asked_what_was_heard() -> None:

@@ -159,7 +159,7 @@ class Desk:
         committed = now_s - since_s >= MIN_COMMIT_S
         effects: list[fx.Effect] = []
         if not ready:
-            dialogue.promise_answer(committed=committed)
+            dialogue.debts.promise(committed=committed)
         elif committed:
             dialogue.wants_answer(Spoken(began_s=since_s))
             effects.append(fx.CommitInput(event_id=self._ids.event()))

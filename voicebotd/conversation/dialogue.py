@@ -1,24 +1,24 @@
 """One conversation's give and take: what is said, what sounds, and what an interruption does to it.
 
-Composes the sequencer, the ledger, the turns and the functions. What the visitor does is `visitor.py`'s, the rule of
-interruption `barge_in.py`'s. Knows no states and no people's commands.
+Composes the sequencer, the ledger, the turns, the functions and the debts. What the visitor does is `visitor.py`'s, the
+rule of interruption `barge_in.py`'s. Knows no states and no people's commands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
-from voicebotd.conversation.context import Context, Spoken
+from voicebotd.conversation.context import Spoken
+from voicebotd.conversation.debts import Debts
 from voicebotd.conversation.functions import Functions
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.ledger import Ledger, Piece
 from voicebotd.conversation.responses import Request, Responses
-from voicebotd.conversation.second_try import GO_ON, INSTRUCTIONS, Verdict, judge
 from voicebotd.conversation.turns import Turns
 
 
@@ -29,34 +29,20 @@ class Cut:
     reply_to: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owed:
-    """An answer that a lost session did not give. `spoken`: what it answers was said aloud, so that a new session which
-    hears it again makes a turn of it. `goes_on`: it is being said yet."""
-
-    request: Request
-    spoken: bool = False
-    goes_on: bool = False
-
-
 class Dialogue:
-    """Events in, effects out, for what is said. `instructed` puts the standing instructions before one answer's."""
+    """Events in, effects out, for what is said. `instructed`: see `Debts`."""
 
     def __init__(
         self, conversation_id: str, ids: Ids, *, instructed: Callable[[str], str], whole_pieces: bool = False
     ) -> None:
         self._ids = ids
-        self._instructed = instructed
         self._cuts: dict[int, Cut] = {}
         self._spoken: dict[str, list[str]] = {}
-        self._begun = ""
-        """The response of which something was received last."""
-        self.context = Context(ids)
-        self.owed: Owed | None = None
         self.responses = Responses()
         self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
         self.functions = Functions(conversation_id, ids)
+        self.debts = Debts(ids, self.responses, self.turns, self.functions, instructed)
         self.visitor_speaks = False
         self.owes_outputs = False
         """Functions were answered while the visitor spoke: if that was no turn, the model is to go on with them."""
@@ -67,9 +53,8 @@ class Dialogue:
 
     @property
     def thinking(self) -> bool:
-        promised = self.owed is not None and not self.owed.goes_on
         talk = self.responses.busy or self.responses.waiting or self.ledger.unfinished
-        return promised or talk or self.functions.running
+        return self.debts.promised or talk or self.functions.running
 
     @property
     def at_rest(self) -> bool:
@@ -88,12 +73,7 @@ class Dialogue:
     def wants_answer(self, spoken: Spoken) -> None:
         """A turn of the visitor is over."""
         self.owes_outputs = False
-        self.owed = None  # it is made of everything
-        self.context.spoke(spoken)
-
-    def promise_answer(self, *, committed: bool) -> None:
-        """What was said aloud is over while there is no session; it is a turn if `committed`."""
-        self.owed = Owed(request=Request(event_id=""), spoken=True) if committed else None
+        self.debts.asked(spoken)
 
     def hold_for_key(self) -> None:
         """The talk key is held while a session begins."""
@@ -110,7 +90,7 @@ class Dialogue:
     def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
         told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
         being_said = self.visitor_speaks and self.turns.newest_is_spoken
-        self.context.response_created(self.turns.count - being_said)
+        self.debts.context.response_created(self.turns.count - being_said)
         return [told, *self.responses.created(event), *self._outputs_are_known()]
 
     def _outputs_are_known(self) -> list[fx.Effect]:
@@ -137,15 +117,7 @@ class Dialogue:
         if self.responses.is_discarded(event.response_id):
             return []
         recorded = self.turns.assistant_sounds(event.item_id)
-        return [*self._answers(event.response_id), *recorded, *self.ledger.receive(event)]
-
-    def _answers(self, response_id: str) -> list[fx.Effect]:
-        """Something of a response exists. What it answers is not asked again, whatever happens to the session."""
-        if response_id != self.responses.active or response_id == self._begun:
-            return []
-        self._begun, self.owed = response_id, None
-        self.context.answered()
-        return self.turns.told()
+        return [*self.debts.exists(event.response_id), *recorded, *self.ledger.receive(event)]
 
     def audio_done(self, event: ev.AudioDone) -> list[fx.Effect]:
         return [*self.ledger.complete(event.item_id, event.content_index), *self._over()]
@@ -176,30 +148,15 @@ class Dialogue:
         effects += self.turns.unheard(silent) if unheard else self.turns.written(silent, event.status == "completed")
         effects += [*self._over(), *_describe(event), *self._begin_calls(event)]
         if event.status == "completed":
-            effects += self._answers(event.response_id)
-        return [*effects, *self._try_again(event, unheard=unheard), *self.responses.done(event, text)]
+            effects += self.debts.exists(event.response_id)
+        return [*effects, *self.debts.try_again(event, unheard=unheard), *self.responses.done(event, text)]
 
     def _begin_calls(self, event: ev.ResponseDone) -> list[fx.Effect]:
         begun = self.functions.response_done(event)
         for effect in begun:
             if isinstance(effect, fx.RunTool):
-                self.context.called(effect.call_id, effect.name, effect.arguments, self.turns.count)
+                self.debts.context.called(effect.call_id, effect.name, effect.arguments, self.turns.count)
         return begun
-
-    def _try_again(self, event: ev.ResponseDone, *, unheard: bool) -> list[fx.Effect]:
-        """A response that failed, or was cut short by the service, is not the visitor's affair if it can be mended."""
-        responses = self.responses
-        if unheard or event.response_id != responses.active or responses.is_awaited_by_somebody:
-            return []
-        begun = self._begun == event.response_id
-        verdict = judge(event, begun=begun, tried=responses.is_second_try)
-        if verdict is Verdict.NOTHING or responses.purpose == "filler" or responses.is_last:
-            return []
-        if verdict is Verdict.TELL:
-            return [fx.PlayCue(cue="trouble")]
-        words = INSTRUCTIONS.get(verdict)
-        again = responses.again(self._ids.event(), instructions=None if words is None else self._instructed(words))
-        return responses.first(again)
 
     def tool_finished(self, event: ev.ToolFinished, *, connected: bool) -> list[fx.Effect]:
         """Deliver the output, interrupted or not; with the last of its round the model goes on.
@@ -207,10 +164,10 @@ class Dialogue:
         A visitor who speaks now gets a response anyway, and the outputs are in it.
         """
         effects, complete = self.functions.finished(event, connected=connected)
-        self.context.output(event.call_id, event.output)
+        self.debts.context.output(event.call_id, event.output)
         if not connected:
-            if complete and self.owed is None:
-                self.owed = Owed(request=Request(event_id="", purpose="outputs"))
+            if complete:
+                self.debts.outputs_came()
             return effects
         self.owes_outputs = self.owes_outputs or complete
         return effects if self.visitor_speaks else [*effects, *self.settle_outputs()]
@@ -269,14 +226,14 @@ class Dialogue:
         """The loudspeaker is silent: make the service remember what was heard, and the history too."""
         cut = self._cuts.pop(event.token, None)
         pieces = self.ledger.flushed(event.token, event.heard)
-        mending = barge_in.mend(piece for piece in pieces if not self.context.holds(piece.item_id))
+        mending = barge_in.mend(piece for piece in pieces if not self.debts.context.holds(piece.item_id))
         effects: list[fx.Effect] = []
         if connected:
             effects += self._mend(mending)
         for piece in pieces:
             effects += self.turns.heard_to_the_end(piece) if piece.fully_heard else self.turns.cut_short(piece)
-            if connected and not piece.fully_heard and self.context.holds(piece.item_id):
-                effects += self.context.shorten(piece, self.turns.text_of(piece.item_id))
+            if connected and not piece.fully_heard and self.debts.context.holds(piece.item_id):
+                effects += self.debts.context.shorten(piece, self.turns.text_of(piece.item_id))
         told = _what_was_heard(mending.truncate, pieces)
         if cut is not None and cut.reply_to is not None:
             effects.append(fx.Reply(request_id=cut.reply_to, result=told))
@@ -329,48 +286,13 @@ class Dialogue:
 
         `judged`: the visitor is heard, and it is not known whether that is a turn.
         """
-        responses, begun = self.responses, self._begun == self.responses.active
-        owed = responses.owed(begun=begun)
-        if owed is None and self.owes_outputs:
-            owed = Request(event_id="", purpose="outputs")
-        if self.visitor_speaks and not judged:
-            # The answer to that is made of everything that waits.
-            self.owed = Owed(request=owed or Request(event_id=""), spoken=True, goes_on=True)
-        elif owed is not None:
-            spoken = self.context.unanswered is not None and owed.purpose == "answer"
-            self.owed = Owed(request=owed, spoken=spoken)
-        elif begun and responses.generating and responses.purpose != "filler":
-            self.owed = Owed(request=Request(event_id="", instructions=self._instructed(GO_ON)))
+        self.debts.lost(speaking=self.visitor_speaks and not judged, outputs=self.owes_outputs)
         self.visitor_speaks = self.owes_outputs = False
         self.functions.rounds.lost()
         played = self._complete_active()
         self.turns.forget_unrecorded()
         self._spoken.clear()
-        return [*played, *responses.forget(kind, message)]
-
-    def resume(self, *, limit: int, words_follow: bool, now_s: float) -> list[fx.Effect]:
-        """A new session is there: tell it of the last `limit` turns, and have it give the answer that is owed.
-
-        `words_follow`: it is going to hear what the visitor said to the one before.
-        """
-        unanswered = self.turns.spoken_after(self.context.settled_number) if words_follow else []
-        open_calls = frozenset(call_id for one in self.functions.rounds.open for call_id in one.calls)
-        told = self.context.seed(self.turns.so_far(), replayed=frozenset(unanswered), apart=open_calls, limit=limit)
-        told += self.functions.resume()
-        self.turns.told_again(unanswered)
-        self.context.new_session(Spoken(began_s=now_s, start_ms=0, again=True) if words_follow else None)
-        if self.owed is not None and not (self.owed.spoken and words_follow):
-            return [*told, *self.pay()]
-        return told
-
-    def pay(self) -> list[fx.Effect]:
-        """Have the answer made that is owed."""
-        owed, self.owed = self.owed, None
-        return [] if owed is None else self.responses.submit(replace(owed.request, event_id=self._ids.event()))
-
-    def pay_unheard(self) -> list[fx.Effect]:
-        """The session heard the visitor's words again and found no turn in them: it is told that they are one."""
-        return [fx.CommitInput(event_id=self._ids.event()), *self.pay()]
+        return [*played, *self.responses.forget(kind, message)]
 
     def handle(self, event: ev.Event) -> list[fx.Effect]:
         """Take an event that is about nothing but what is said and what sounds (`HANDLES`)."""

@@ -65,12 +65,13 @@ class Patience:
         policy, responses, tether = self._policy, self._dialogue.responses, self._sessions.tether
         ready, limit_s = self._sessions.ready, self._limit_s
         idle = state in (State.LISTENING, State.THINKING) and not responses.busy
+        unpaid = idle and self._dialogue.debts.owed is not None
         active = ready and responses.active is not None
         signs_s = policy.signs_within_s - (now_s - self._sign_at_s)
         return [
             *self._timers.keep(ANSWER, wanted=ready and responses.awaited, delay_s=policy.answer_within_s),
             *self._timers.keep(LIMIT, wanted=limit_s is not None, delay_s=min(limit_s or 0.0, policy.longest_limit_s)),
-            *self._timers.keep(OWED, wanted=idle and self._dialogue.owed is not None, delay_s=policy.answer_within_s),
+            *self._timers.keep(OWED, wanted=unpaid, delay_s=policy.answer_within_s),
             *self._timers.keep(SIGNS, wanted=active, delay_s=max(0.0, signs_s)),
             *self._timers.keep(SUCCEED, wanted=tether.successor_waits, delay_s=tether.within_s),
         ]
@@ -87,7 +88,7 @@ class Patience:
                 self._limit_s = None
                 return self._dialogue.responses.in_order("limit")
             case "owed":
-                return self._dialogue.pay_unheard()
+                return self._dialogue.debts.pay_unheard()
         return self._sessions.tether.succeed()
 
     def _no_answer(self) -> list[fx.Effect]:

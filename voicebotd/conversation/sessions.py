@@ -80,7 +80,7 @@ class Sessions:
         return [
             *told,
             *self.tether.ready(event.session_id),
-            *self._dialogue.resume(limit=self._policy.context_turns, words_follow=words_follow, now_s=now_s),
+            *self._dialogue.debts.resume(limit=self._policy.context_turns, words_follow=words_follow, now_s=now_s),
             *self._tell_what_was_heard(now_s),
             *self._greet(),
         ]
@@ -89,13 +89,13 @@ class Sessions:
         if self._desk.talking:
             self._dialogue.hold_for_key()
         told = self._listening.tell_what_was_heard(self._visitor, now_s)
-        owed = self._dialogue.owed
+        owed = self._dialogue.debts.owed
         found = told or self._standing.service_detects
         if owed is None or not owed.spoken or self._desk.talking or found:
             return told
         # Nobody will find a turn in what the session hears: it is told that it is one.
         heard = self._listening.open_once()
-        return [*told, *heard, *self._dialogue.pay_unheard(), fx.OpenMicrophone(open=False)]
+        return [*told, *heard, *self._dialogue.debts.pay_unheard(), fx.OpenMicrophone(open=False)]
 
     def _greet(self) -> list[fx.Effect]:
         opening, self.opening = self.opening, None
@@ -130,7 +130,7 @@ class Sessions:
 
     def _unheard(self, now_s: float, unheard_s: float) -> Unheard:
         """What the visitor said and the session that is gone took with it. A file is heard again to the word."""
-        context, owed = self._dialogue.context, self._dialogue.owed
+        context, owed = self._dialogue.debts.context, self._dialogue.debts.owed
         horizon_s, judged_until_s = now_s - unheard_s - TOLD_LATE_S, self._floor.judged_until_s
         wanted = (owed is not None and owed.spoken) or context.hears_again(now_s)
         missing = unheard(
