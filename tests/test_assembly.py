@@ -132,6 +132,7 @@ def test_every_session_setting_arrives(configured):
         session__noise_reduction="near_field",
         session__max_output_tokens=100,
         session__truncation="disabled",
+        session__tool_choice="none",
         turn_detection__type="semantic_vad",
         turn_detection__eagerness="low",
     )
@@ -141,7 +142,7 @@ def test_every_session_setting_arrives(configured):
     assert (session.voice, session.speed, session.output) == ("cedar", 1.25, "text")
     assert (session.transcription_model, session.transcription_language) == (None, "de")
     assert (session.noise_reduction, session.max_output_tokens) == ("near_field", 100)
-    assert session.truncation == "disabled"
+    assert (session.truncation, session.tool_choice) == ("disabled", "none")
 
 
 def test_turn_detection_has_the_settings_names_and_defaults(directories):

@@ -152,6 +152,7 @@ def session_of(config: LoadedConfig) -> SessionConfig:
         noise_reduction=session.noise_reduction,
         max_output_tokens=session.max_output_tokens,
         truncation=truncation_of(settings),
+        tool_choice=session.tool_choice,
         reasoning_effort=settings.service.reasoning_effort,
         turn_detection=turn_detection_of(settings),
     )

@@ -408,6 +408,7 @@ async def test_a_function_that_finds_the_thread_held_is_run_in_another_and_once(
         await asyncio.sleep(0.05)
         at.start("counts", call_id="k2")
         answers = await at.answers(2)
+        assert "1 functions were stopped" in at.runner.health_check().reason, "it holds its thread still"
     by_id = {one.call_id: one for one in answers}
     assert by_id["k2"].output == "counted"
     assert by_id["k1"].status == "failed"

@@ -54,7 +54,8 @@ def _call(context: Context, args: Namespace) -> int:
     given = split(args.assigned or [])
     schemas = _schemas(context, args.name) if given else {}
     arguments = {key: _value(text, schemas.get(key, {})) for key, text in given}
-    result = context.call("tools.call", {"name": args.name, "arguments": arguments})
+    # The daemon's own deadline for the function bounds it.
+    result = context.call("tools.call", {"name": args.name, "arguments": arguments}, default_s=None)
     context.show(result, lambda called: clean(called["output"]))
     return 0
 

@@ -162,13 +162,15 @@ class Workshop:
 
     def __init__(self) -> None:
         self._bench: Bench | None = None
+        self._left: list[Bench] = []
         self._jobs: dict[Job, Bench] = {}
-        self._stuck: set[Job] = set()
+        self._stuck: dict[Job, Bench | None] = {}
 
     @property
     def stuck(self) -> int:
-        """How many functions were stopped and have not ended."""
-        return len(self._stuck)
+        """How many functions were stopped and have not ended. What is in a thread that was left behind is one."""
+        self._left = [bench for bench in self._left if not bench.gone.is_set()]
+        return len(self._left) + sum(bench not in self._left for bench in self._stuck.values())
 
     async def run(self, thunk: Thunk, then: Then, *, blocking: bool) -> Any:
         """Run a function to its end, and `then` make of its result what is returned, where it ran: that may take long.
@@ -177,13 +179,13 @@ class Workshop:
 
         Raises what it raises, and ToolError where too many do not end.
         """
-        if len(self._stuck) >= self.MOST_STUCK:
-            raise ToolError(f"{len(self._stuck)} functions that were stopped have not ended, so no other is run.")
+        if self.stuck >= self.MOST_STUCK:
+            raise ToolError(f"{self.stuck} functions that were stopped have not ended, so no other is run.")
         if not blocking:
             return await self._at_bench(thunk, then)
         job = Job()
         threading.Thread(target=_in_thread, args=(job, thunk, then), name="tool", daemon=True).start()
-        return await self._result(job)
+        return await self._result(job, None)
 
     async def close(self) -> None:
         """Stop what runs. What is stuck ends with the process: its threads are daemons."""
@@ -199,10 +201,7 @@ class Workshop:
         job, bench = await self._begun(thunk, then)
         self._jobs[job] = bench
         try:
-            return await self._result(job)
-        except asyncio.CancelledError:
-            self._cancel(job, bench)
-            raise
+            return await self._result(job, bench)
         finally:
             del self._jobs[job]
 
@@ -220,32 +219,38 @@ class Workshop:
                     self._replace(bench)
                     continue
             except asyncio.CancelledError:
-                job.claim()
+                if not job.claim():  # it has just begun
+                    self._stop(job, bench)
                 raise
             return job, bench
 
-    async def _result(self, job: Job) -> Any:
+    async def _result(self, job: Job, bench: Bench | None) -> Any:
         try:
             return await asyncio.shield(job.result)
         except asyncio.CancelledError:
-            if not job.result.done():
-                self._stuck.add(job)
-                job.result.add_done_callback(lambda _: self._ended(job))
+            self._stop(job, bench)
             raise
 
-    def _ended(self, job: Job) -> None:
-        self._stuck.discard(job)
-        job.result.exception()  # nobody else asks for it, and asyncio complains of one that nobody asked for
+    def _stop(self, job: Job, bench: Bench | None) -> None:
+        """Nobody waits for it any more: it is cancelled where that can be, and counted until it has ended."""
+        if job.result.done():
+            return
+        self._stuck[job] = bench
+        job.result.add_done_callback(lambda _: self._ended(job))
+        if bench is not None:
+            late = asyncio.get_running_loop().call_later(self.HEARS_WITHIN_S, self._replace, bench)
+            bench.cancel(job, late.cancel)
 
-    def _cancel(self, job: Job, bench: Bench) -> None:
-        late = asyncio.get_running_loop().call_later(self.HEARS_WITHIN_S, self._replace, bench)
-        bench.cancel(job, late.cancel)
+    def _ended(self, job: Job) -> None:
+        del self._stuck[job]
+        job.result.exception()  # nobody else asks for it, and asyncio complains of one that nobody asked for
 
     def _replace(self, bench: Bench) -> None:
         """Leave a bench behind that is held up, and whatever else was at it."""
         if self._bench is not bench:
             return
         self._bench = None
+        self._left.append(bench)
         bench.leave()
         log.warning("a function does not yield; its thread is left behind", stuck=self.stuck)
         for job, where in self._jobs.items():
