@@ -1,8 +1,9 @@
-"""`make drops`: two hundred drops at random moments of one conversation.
+"""`make drops`: two hundred drops at random moments of two conversations, one with a parrot, one in which is booked.
 
     python tests/faults/run_drops.py [--drops N] [--seed N] [--pace N]
 
-Exit status 1 where a question was not answered exactly once, or memory, descriptors or tasks grew.
+Exit status 1 where a question was not answered, or something not booked, exactly once, or where memory, descriptors or
+tasks grew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faultrig.drops import converse_with_drops
+from faultrig.course import Course, parrot
+from faultrig.drops import converse_with_drops, course_with_bookings
 from faultrig.hurry import hurried
 
 MOST_GROWTH_KB = 8 * 1024
@@ -31,7 +33,16 @@ def main() -> int:
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print(f"seed {arguments.seed}", flush=True)
-    report = hurried(lambda: converse_with_drops(drops=arguments.drops, seed=arguments.seed), pace=arguments.pace)
+    half = arguments.drops // 2
+    good = [
+        show("a parrot", parrot(), arguments.drops - half, arguments.seed, arguments.pace),
+        show("bookings", course_with_bookings(half), half, arguments.seed, arguments.pace),
+    ]
+    return 0 if all(good) else 1
+
+
+def show(name: str, course: Course, drops: int, seed: int, pace: float) -> bool:
+    report = hurried(lambda: converse_with_drops(course, drops=drops, seed=seed), pace=pace)
     early, late = report.early, report.late
     assert early is not None
     assert late is not None
@@ -39,14 +50,15 @@ def main() -> int:
         report.problems.append("memory grew")
     if late.descriptors > early.descriptors + 2 or late.tasks > early.tasks + 4:
         report.problems.append("descriptors or tasks grew")
-    print(f"{report.drops} drops, {report.questions} questions, {len(report.problems)} problems")
     print(
-        f"memory {early.memory_kb} -> {late.memory_kb} kB, descriptors {early.descriptors} -> {late.descriptors}, "
-        f"tasks {early.tasks} -> {late.tasks}"
+        f"{name}: {report.drops} drops, {report.questions} questions, {len(course.booked)} things booked, "
+        f"{len(report.problems)} problems; memory {early.memory_kb} -> {late.memory_kb} kB, "
+        f"descriptors {early.descriptors} -> {late.descriptors}, tasks {early.tasks} -> {late.tasks}",
+        flush=True,
     )
     for problem in report.problems:
         print(f"--- {problem}")
-    return 1 if report.problems else 0
+    return not report.problems
 
 
 if __name__ == "__main__":

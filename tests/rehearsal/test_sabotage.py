@@ -399,6 +399,16 @@ async def test_a_fault_is_injected_into_all_sessions_at_once(serve: Any) -> None
         assert server.journal.faults == ["close=1012:moving"] * 2
 
 
+@pytest.mark.parametrize("fault", ["rst", "fin", "slow-reader", "half-open", "stall", "garbage", "close=1011"])
+async def test_a_fault_may_meet_a_session_that_has_just_ended(serve: Any, fault: str) -> None:
+    async with serve() as server:
+        async with opened(server) as link:
+            await until(link, "session.created")
+            await server.inject("rst")
+            await server.inject(fault)
+        await server.journal.until(lambda: server.sessions == 0, timeout_s=DEADLINE_S)
+
+
 async def test_what_meets_opening_requests_is_injected_for_the_next_ones(serve: Any) -> None:
     async with serve() as server:
         assert await server.inject("status=503/1") == 0

@@ -22,9 +22,7 @@ _numbers = count(1)
 
 def reset(websocket: ServerConnection) -> None:
     """End it with a TCP reset: what was not read is lost on both sides."""
-    tcp = websocket.transport.get_extra_info("socket")
-    if tcp is not None:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    _set(websocket, socket.SO_LINGER, struct.pack("ii", 1, 0))
     websocket.transport.abort()
 
 
@@ -44,7 +42,13 @@ def go_dark(websocket: ServerConnection) -> None:
 
 def narrow(websocket: ServerConnection) -> None:
     """Have the kernel hold little for a reader that is slow, so that the sender notices."""
-    websocket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_BYTES)
+    _set(websocket, socket.SO_RCVBUF, HELD_BYTES)
+
+
+def _set(websocket: ServerConnection, option: int, value: int | bytes) -> None:
+    tcp = websocket.transport.get_extra_info("socket")
+    if tcp.fileno() != -1:  # the client may have gone a moment ago
+        tcp.setsockopt(socket.SOL_SOCKET, option, value)
 
 
 def frame_of(effect: SendFrame) -> str | bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from faultrig.questions import QUESTION_MS, Ear, question
@@ -35,7 +35,14 @@ class Course:
     first_sound: int = 0
     answer_ms: int = QUESTION_MS
     toolbox: Toolbox = field(default_factory=Toolbox)
+    bookings: frozenset[int] = frozenset()
+    """The numbers of the questions for which something is booked before they are answered."""
     booked: list[int] = field(default_factory=list)
+    """What was booked."""
+
+    def wrongly_booked(self, questions: int) -> list[int]:
+        """What was booked more than once, or not at all, after so many questions."""
+        return [number for number in range(1, questions + 1) if self.booked.count(number) != (number in self.bookings)]
 
     def ear(self, questions: int) -> Ear:
         return Ear(range(self.first_sound + 1, self.first_sound + questions + 1), ms=self.answer_ms)
@@ -70,12 +77,11 @@ def answer_text(number: int) -> str:
     return f"Answer {number}, and it has ten words in it."
 
 
-def scripted(questions: int, *, booking: int | None = None) -> Course:
-    """`booking`: the number of the question for which something is booked before it is answered."""
+def scripted(questions: int, *, bookings: Collection[int] = ()) -> Course:
     turns: list[Turn] = []
     for number in range(1, questions + 1):
         hears = f"And what about {number}?"
-        if number == booking:
+        if number in bookings:
             call = Call(name="book", arguments=json.dumps({"number": number}))
             turns.append(Turn(hears=hears, calls=(call,)))
         sound = question(FIRST_ANSWER + number, ms=ANSWER_MS)
@@ -89,6 +95,7 @@ def scripted(questions: int, *, booking: int | None = None) -> Course:
         first_sound=FIRST_ANSWER,
         answer_ms=ANSWER_MS,
         toolbox=_booking(booked),
+        bookings=frozenset(bookings),
         booked=booked,
     )
 

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from faultrig.box import Box, talking_box
-from faultrig.course import Course, parrot
-from faultrig.questions import QUESTION_MS, answered
+from faultrig.course import Course, scripted
+from faultrig.questions import answered
 from faultrig.scene import SPEED, WORD_MS
 from voicebotd.conversation.events import LinkReady
 from voicebotd.rehearsal.server import RehearsalServer
@@ -46,12 +46,20 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-async def converse_with_drops(*, drops: int, seed: int) -> Report:
+def course_with_bookings(drops: int) -> Course:
+    """A scripted course that is long enough for so many drops; something is booked for every third question."""
+    questions = 2 * drops + 20
+    return scripted(questions, bookings=range(2, questions + 1, 3))
+
+
+async def converse_with_drops(course: Course, *, drops: int, seed: int) -> Report:
     """Hold a conversation until there were so many drops; judge every answer."""
     rng = random.Random(seed)
     report = Report()
-    course = parrot()
-    async with RehearsalServer(brain=course.brain, speed=SPEED) as server, talking_box(server) as box:
+    async with (
+        RehearsalServer(brain=course.brain, speed=SPEED) as server,
+        talking_box(server, toolbox=course.toolbox) as box,
+    ):
         dropping = asyncio.create_task(_drop(box, rng, drops, report))
         while not dropping.done():
             await _ask(box, course, report)
@@ -110,7 +118,7 @@ def holdings(box: Box) -> Holdings:
 def _judge(box: Box, course: Course, report: Report) -> None:
     said = course.ear(report.questions).find(bytes(box.room.played))
     for number in range(1, report.questions + 1):
-        answer = answered(number, said, ms=QUESTION_MS)
+        answer = answered(course.first_sound + number, said, ms=course.answer_ms)
         allowed_ms = WORD_MS * max(0, answer.pieces - 1)
         if answer.missing_ms > allowed_ms:
             report.problems.append(f"{answer.missing_ms} ms of answer {number} are missing ({answer.pieces} pieces)")
@@ -118,3 +126,5 @@ def _judge(box: Box, course: Course, report: Report) -> None:
             report.problems.append(f"{answer.repeated_ms} ms of answer {number} were said twice")
         if (times := box.spoken.count(course.begins(number))) != 1:
             report.problems.append(f"the history has {times} answers to question {number}")
+    if wrong := course.wrongly_booked(report.questions):
+        report.problems.append(f"booked more than once, or not at all: {wrong}")

@@ -46,7 +46,7 @@ class Outcome:
 
 async def play(cell: Cell) -> Outcome:
     outcome = Outcome(cell=cell)
-    course = scripted(QUESTIONS, booking=2) if cell.state in ("calling", "tool") else parrot()
+    course = scripted(QUESTIONS, bookings=[2]) if cell.state in ("calling", "tool") else parrot()
     async with (
         RehearsalServer(brain=course.brain, speed=SPEED, faults=cell.faults) as server,
         talking_box(server, toolbox=course.toolbox) as box,
@@ -108,7 +108,7 @@ def _judge_words(box: Box, course: Course, outcome: Outcome) -> None:
         outcome.problems.append(f"{outcome.words_lost} words are missing in: {box.spoken}")
     if outcome.duplicates:
         outcome.problems.append(f"{outcome.duplicates} answers were given twice: {box.spoken}")
-    if outcome.ran_twice or (outcome.cell.state in ("calling", "tool") and not course.booked):
+    if course.wrongly_booked(QUESTIONS):
         outcome.problems.append(f"booked were {course.booked}")
 
 
