@@ -64,6 +64,13 @@ def test_another_session_says_the_rest_of_an_answer() -> None:
     assert abs(len(rest.pcm) / len(SPEECH) - 5 / 8) < 0.05
 
 
+def test_an_answer_that_was_cut_off_twice_goes_on_after_both_parts() -> None:
+    memory = Memory()
+    said(Question(pcm=SPEECH), memory)
+    rest = said(Question(past=(user(), assistant("(question"), assistant("1, 2.4"))), memory)
+    assert rest.text == "s of your own voice)"
+
+
 def test_nothing_is_left_of_a_whole_or_an_unknown_answer() -> None:
     memory = Memory()
     whole = said(Question(pcm=SPEECH), memory)

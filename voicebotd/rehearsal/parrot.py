@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from itertools import takewhile
 
 from voicebotd.rehearsal.brain import Answer, Line, Past, Question
 from voicebotd.rehearsal.items import duration_ms
@@ -69,7 +70,9 @@ class ParrotBrain:
 
     def _rest(self, past: tuple[Past, ...]) -> Line:
         """Nobody has asked anything since the assistant spoke: go on where it stopped, if it stopped in the middle."""
-        words = past[-1].text.split() if past and past[-1].kind == "assistant" else []
+        # It may have been cut off more than once: what was said since the question is one answer.
+        said = takewhile(lambda item: item.kind == "assistant", reversed(past))
+        words = " ".join(reversed([item.text for item in said])).split()
         if words and (line := self._memory.begun_with(words)) is not None:
             return rest_of(line, len(words))
         text = "Say something, and I will say it back to you."

@@ -120,6 +120,16 @@ class Box:
         """All that the visitor heard of the assistant, as the history has it."""
         return " ".join(turn.heard_text for turn in self.turns if turn.role == "assistant")
 
+    def parts_of(self, course: Course, number: int) -> int:
+        """In how many parts that answer was given: more than one where it was cut off and gone on with."""
+        groups: list[list[str]] = [[]]
+        for turn in self.turns:
+            if turn.role == "assistant":
+                groups[-1].append(turn.heard_text)
+            else:
+                groups.append([])
+        return max((len(group) for group in groups if course.begins(number) in " ".join(group)), default=1)
+
     async def until_answered(self, course: Course, number: int, *, timeout_s: float = DEADLINE_S) -> None:
         """Return when the answer to that question was heard, and the box listens again."""
         await self.until(lambda: course.is_answered(number, self.spoken) and self.at_rest, timeout_s=timeout_s)

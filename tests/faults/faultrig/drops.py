@@ -119,9 +119,10 @@ def _judge(box: Box, course: Course, report: Report) -> None:
     said = course.ear(report.questions).find(bytes(box.room.played))
     for number in range(1, report.questions + 1):
         answer = answered(course.first_sound + number, said, ms=course.answer_ms)
-        allowed_ms = WORD_MS * max(0, answer.pieces - 1)
+        parts = box.parts_of(course, number)
+        allowed_ms = WORD_MS * (parts - 1)
         if answer.missing_ms > allowed_ms:
-            report.problems.append(f"{answer.missing_ms} ms of answer {number} are missing ({answer.pieces} pieces)")
+            report.problems.append(f"{answer.missing_ms} ms of answer {number} are missing, in {parts} parts")
         if answer.repeated_ms > allowed_ms:
             report.problems.append(f"{answer.repeated_ms} ms of answer {number} were said twice")
         if (times := box.spoken.count(course.begins(number))) != 1:

@@ -93,25 +93,22 @@ class Ear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """How a question came back: what of it is missing, what was said more than once, and in how many pieces."""
+    """How a question came back: what of it is missing, and what was said more than once."""
 
     number: int
     missing_ms: int
     repeated_ms: int
-    pieces: int
 
 
 def answered(number: int, said: list[Said], *, ms: int) -> Answered:
     """Judge one question by all its runs."""
     times = np.zeros(ms, dtype=int)
-    runs = [run for run in said if run.number == number]
-    for run in runs:
+    for run in (run for run in said if run.number == number):
         times[run.start_ms : run.start_ms + run.length_ms] += 1
     return Answered(
         number=number,
         missing_ms=int((times == 0).sum()),
         repeated_ms=int(np.maximum(times - 1, 0).sum()),
-        pieces=len(runs),
     )
 
 
