@@ -18,7 +18,9 @@ from voicebotd.conversation.records import ConversationRecord, TurnRecord
 from voicebotd.store.database import Database
 from voicebotd.store.history import HistoryService, HistorySettings
 
-PATIENCE_S = 1.0 if len(sys.argv) > 3 else 60.0
+PATIENCE_S = 0.5
+FAILURES = 6
+"""So often a turn may be waited for while the disk is said to fail. A machine that is merely slow is waited for."""
 SETTINGS = HistorySettings(first_retry_s=0.01, retry_cap_s=0.05)
 
 
@@ -33,13 +35,23 @@ async def main(path: Path, first: int, count: int | None) -> None:
             turn = TurnRecord(conversation_id="c", item_id=f"i{number}", number=number, role="user")
             history.record(turn)
             if number % 4 == 0:  # sometimes both in one transaction
-                await history.flush(deadline_s=PATIENCE_S)
+                await safe(history)
             history.record(replace(turn, generated_text="word " * 60))
-            if not await history.flush(deadline_s=PATIENCE_S):
+            if not await safe(history):
                 break
             print(number, flush=True)
         await history.disconnect()
     await database.close()
+
+
+async def safe(history: HistoryService) -> bool:
+    """Wait until everything is safe. False: it cannot be made so."""
+    failures = 0
+    while not await history.flush(deadline_s=PATIENCE_S):
+        failures += not history.health_check().ok
+        if failures == FAILURES:
+            return False
+    return True
 
 
 if __name__ == "__main__":
