@@ -26,7 +26,7 @@ class Room:
         policy = Policy(instructions="Be kind.", turn_detection=ev.TurnDetection(**detection), barge_in=MODE)
         self.standing = Standing(policy)
         self.desk = Desk(self.ids, self.standing, deliver_within_s=5.0)
-        self.dialogue = Dialogue("c", self.ids, instructed=self.standing.with_instructions)
+        self.dialogue = Dialogue("c", self.ids)
 
     def send(self, text: str = "hello", *, respond: bool = True) -> list[fx.Effect]:
         return self.desk.send_message(cmd.SendMessage(request_id=1, text=text, respond=respond), self.dialogue)

@@ -18,7 +18,7 @@ class Talk:
     """Drives a dialogue with short words."""
 
     def __init__(self) -> None:
-        self.dialogue = Dialogue("c", Ids(), instructed=lambda extra: f"Be kind. {extra}")
+        self.dialogue = Dialogue("c", Ids())
 
     def handle(self, event: ev.Event) -> list[fx.Effect]:
         return self.dialogue.handle(event)

@@ -276,21 +276,21 @@ def made(request: Request, response_id: str = "r1") -> Responses:
 def test_a_second_try_is_made_of_the_first_and_tells_nobody() -> None:
     responses = made(Request(event_id="e1", instructions="Hi", output="text", attempts=2, reply_to=4))
     assert not responses.is_second_try
-    again = responses.again("e2")
+    again = responses.again("e2", as_asked=True)
     assert again == Request(event_id="e2", instructions="Hi", output="text", tried=True)
     responses.done(done("r1"), "")
     assert creates(responses.first(again)) == ["e2"]
     responses.created(created("r2", "e2"))
     assert responses.is_second_try
-    assert responses.again("e3", instructions="Go on.").instructions == "Go on."
+    assert responses.again("e3", as_asked=False).instructions is None
 
 
 def test_a_second_try_of_what_the_service_made_by_itself_is_plain_and_comes_before_what_waits() -> None:
     responses = Responses()
     responses.created(created("auto"))
-    assert responses.again("e2") == Request(event_id="e2", tried=True)
+    assert responses.again("e2", as_asked=True) == Request(event_id="e2", tried=True)
     responses.submit(Request(event_id="e1"))
-    assert responses.first(responses.again("e2")) == []
+    assert responses.first(responses.again("e2", as_asked=True)) == []
     assert creates(responses.done(done("auto"), "")) == ["e2"]
 
 

@@ -85,8 +85,7 @@ class Conversation:
 
     def _converse(self, conversation_id: str) -> None:
         hurried = self._policy.hold_input == "while_answering"
-        instructed = self._standing.with_instructions
-        dialogue = Dialogue(conversation_id, self._ids, instructed=instructed, whole_pieces=hurried)
+        dialogue = Dialogue(conversation_id, self._ids, whole_pieces=hurried)
         self._dialogue = dialogue
         longest_s = self._policy.longest_speech_s
         self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)

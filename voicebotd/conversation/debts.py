@@ -7,7 +7,6 @@ what sounds is none of its business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from voicebotd.conversation import effects as fx
@@ -23,24 +22,22 @@ from voicebotd.conversation.turns import Turns
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
     """An answer that a lost session did not give. `spoken`: what it answers was said aloud, so that a new session which
-    hears it again makes a turn of it. `goes_on`: it is being said yet."""
+    hears it again makes a turn of it. `goes_on`: it is being said yet. `words`: what the model is told with it."""
 
     request: Request
+    words: str = ""
     spoken: bool = False
     goes_on: bool = False
 
 
 class Debts:
-    """One conversation's. `instructed` puts the standing instructions before those of one answer."""
+    """One conversation's."""
 
-    def __init__(
-        self, ids: Ids, responses: Responses, turns: Turns, functions: Functions, instructed: Callable[[str], str]
-    ) -> None:
+    def __init__(self, ids: Ids, responses: Responses, turns: Turns, functions: Functions) -> None:
         self._ids = ids
         self._responses = responses
         self._turns = turns
         self._functions = functions
-        self._instructed = instructed
         self._begun = ""
         """The response of which something was received last."""
         self.context = Context(ids)
@@ -79,9 +76,16 @@ class Debts:
             return []
         if verdict is Verdict.TELL:
             return [fx.PlayCue(cue="trouble")]
-        words = INSTRUCTIONS.get(verdict)
-        again = responses.again(self._ids.event(), instructions=None if words is None else self._instructed(words))
-        return responses.first(again)
+        words = INSTRUCTIONS.get(verdict, "")
+        again = responses.again(self._ids.event(), as_asked=not words)
+        return [*self._tell(words), *responses.first(again)]
+
+    def _tell(self, words: str) -> list[fx.Effect]:
+        """A message, because a response with instructions of its own is made of a conversation that is in no cache."""
+        if not words:
+            return []
+        item_id, event_id = self._ids.item(), self._ids.event()
+        return [fx.CreateMessage(event_id=event_id, item_id=item_id, role="system", text=words)]
 
     # While there is none.
 
@@ -101,7 +105,7 @@ class Debts:
             spoken = self.context.unanswered is not None and owed.purpose == "answer"
             self.owed = Owed(request=owed, spoken=spoken)
         elif begun and responses.generating and responses.purpose != "filler":
-            self.owed = Owed(request=Request(event_id="", instructions=self._instructed(GO_ON)))
+            self.owed = Owed(request=Request(event_id=""), words=GO_ON)
 
     def promise(self, *, committed: bool) -> None:
         """What was said aloud is over while there is no session; it is a turn if `committed`."""
@@ -132,7 +136,10 @@ class Debts:
     def pay(self) -> list[fx.Effect]:
         """Have the answer made that is owed."""
         owed, self.owed = self.owed, None
-        return [] if owed is None else self._responses.submit(replace(owed.request, event_id=self._ids.event()))
+        if owed is None:
+            return []
+        told = self._tell(owed.words)
+        return [*told, *self._responses.submit(replace(owed.request, event_id=self._ids.event()))]
 
     def pay_unheard(self) -> list[fx.Effect]:
         """The session heard the visitor's words again and found no turn in them: it is told that they are one."""

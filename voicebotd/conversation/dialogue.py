@@ -30,11 +30,9 @@ class Cut:
 
 
 class Dialogue:
-    """Events in, effects out, for what is said. `instructed`: see `Debts`."""
+    """Events in, effects out, for what is said."""
 
-    def __init__(
-        self, conversation_id: str, ids: Ids, *, instructed: Callable[[str], str], whole_pieces: bool = False
-    ) -> None:
+    def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
         self._ids = ids
         self._cuts: dict[int, Cut] = {}
         self._spoken: dict[str, list[str]] = {}
@@ -42,7 +40,7 @@ class Dialogue:
         self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
         self.functions = Functions(conversation_id, ids)
-        self.debts = Debts(ids, self.responses, self.turns, self.functions, instructed)
+        self.debts = Debts(ids, self.responses, self.turns, self.functions)
         self.visitor_speaks = False
         self.owes_outputs = False
         """Functions were answered while the visitor spoke: if that was no turn, the model is to go on with them."""

@@ -298,13 +298,13 @@ class Responses:
         owed = next((one for one in wanted if one.reply_to is None or one is candidates[0]), None)
         return None if owed is None else replace(owed, reply_to=None, wait=False, attempts=0, tried=False)
 
-    def again(self, event_id: str, *, instructions: str | None = None) -> Request:
-        """The request for a second try of the active response, by other instructions if given."""
+    def again(self, event_id: str, *, as_asked: bool) -> Request:
+        """The request for a second try of the active response, `as_asked` or without instructions of its own."""
         made_of = self._made_of or Request(event_id=event_id)
         return replace(
             made_of,
             event_id=event_id,
-            instructions=made_of.instructions if instructions is None else instructions,
+            instructions=made_of.instructions if as_asked else None,
             reply_to=None,
             wait=False,
             attempts=0,
