@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from rig.daemon import Daemon
 from rig.rehearsal import Rehearsal
-from rig.waiting import wait_for
+from rig.waiting import queued_s, wait_for
 
 Wish = tuple[str, int]
 """What is wanted, and by which visitor: ("book", 7)."""
@@ -147,12 +147,6 @@ def settle(server: Rehearsal, ledger: Ledger) -> None:
 def outputs(server: Rehearsal, since_s: float) -> list[dict[str, Any]]:
     items = [entry.event["item"] for entry in server.received("conversation.item.create", since_s=since_s)]
     return [json.loads(item["output"]) for item in items if item["type"] == "function_call_output"]
-
-
-def queued_s(pid: int) -> float:
-    """How long the process's main thread was ready to run and did not (kernel: Documentation/scheduler/sched-stats)."""
-    file = Path(f"/proc/{pid}/schedstat")
-    return int(file.read_text().split()[1]) / 1e9 if file.exists() else 0.0
 
 
 def check(path: Path, ledger: Ledger) -> None:
