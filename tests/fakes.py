@@ -40,6 +40,7 @@ from voicebotd.errors import AudioError
 from voicebotd.realtime.service import LinkStatus
 from voicebotd.service import Health
 from voicebotd.system.logging import set_level
+from voicebotd.tools.mcp import McpServers
 from voicebotd.tools.runner import ToolRunner
 from voicebotd.tools.toolbox import Toolbox
 
@@ -363,6 +364,7 @@ def _assemble(load: Callable[[], LoadedConfig], options: dict[str, Any]) -> Fake
         "audio": audio,
         "link": link,
         "toolbox": toolbox,
+        "mcp": McpServers(toolbox, reveal=str),
         "tools": tools,
         "tuning": tuning,
         **usual,

@@ -65,12 +65,13 @@ from voicebotd.conversation.manager import Recorded
 from voicebotd.conversation.records import AnyRecord, ConversationRecord
 from voicebotd.conversation.spending import EXHAUSTED
 from voicebotd.errors import CommandRefusedError, ConfigError
-from voicebotd.functions import toolbox_of
+from voicebotd.functions import MCP_KEYS, reveal, servers_of, toolbox_of
 from voicebotd.service import Health
 from voicebotd.store.usage import UsageRepository
 from voicebotd.system.coalesced import Coalesced
 from voicebotd.system.logging import set_level
 from voicebotd.system.notify import Notifier
+from voicebotd.tools.mcp import McpServers
 
 log = structlog.get_logger("daemon")
 VERSION = version("voicebotd")
@@ -104,6 +105,8 @@ class Daemon:
         self._out_of_money = False
         """Whether the box would talk if there were money: it begins again with the next day."""
         self._toolbox = toolbox_of(loaded, self._booking)
+        self._mcp = McpServers(self._toolbox, reveal=reveal)
+        self._mcp.want(servers_of(loaded.settings))
         self._stack = build(
             loaded,
             audio_options_of(loaded.settings),
@@ -124,6 +127,7 @@ class Daemon:
             reconnect=self._reconfigure,
             derived={
                 RUNG_KEYS: lambda settings: self._stack.audio.set_echo_control(rung_of(settings).echo_control),
+                MCP_KEYS: lambda settings: self._mcp.want(servers_of(settings)),
                 BUDGET_KEYS: lambda settings: self._accounts.set_budget(limits_of(settings), tariff_of(settings)),
             },
             retooling=Retooling(self._toolbox, self._stack.manager),
@@ -137,6 +141,7 @@ class Daemon:
             link=self._stack.link,
             toolbox=self._toolbox,
             tools=self._stack.tools,
+            mcp=self._mcp,
             tuning=self._tuning,
             history=self._archive.repositories,
             export=self._archive.export,
@@ -176,6 +181,7 @@ class Daemon:
                 group.create_task(self._stack.run(), name="stack"),
                 group.create_task(self._loan_over.run(), name="loan"),
                 group.create_task(self._archive.run(), name="archive"),
+                group.create_task(self._mcp.run(), name="mcp"),
                 group.create_task(self._booking.run(), name="appointments"),
                 group.create_task(self._accounts.run(), name="accounts"),
             ]
@@ -196,6 +202,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.close())
             group.create_task(self._stack.audio.disconnect())
+            group.create_task(self._mcp.disconnect())
         await self._archive.disconnect()
 
     def _tell_beginning(self) -> None:

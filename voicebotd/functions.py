@@ -16,10 +16,14 @@ from voicebotd.booking import Booking
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.model import Settings
 from voicebotd.config.paths import database_path
-from voicebotd.errors import Problem, StorageError
+from voicebotd.config.references import MissingSecretError, is_secret, read
+from voicebotd.errors import Problem, StorageError, ToolError
 from voicebotd.store.database import Database
+from voicebotd.system.logging import add_secret
 from voicebotd.tools.appointments import GROUP
 from voicebotd.tools.catalogue import SELECTION_KEY, Fault
+from voicebotd.tools.mcp import installed
+from voicebotd.tools.mcp_spec import REMEDY, Spec
 from voicebotd.tools.sources import from_functions
 from voicebotd.tools.toolbox import Toolbox, Wish
 
@@ -36,6 +40,40 @@ def wish_of(settings: Settings) -> Wish:
         offered=tuple(settings.session.tools),
         timeout_s=tools.timeout_s,
     )
+
+
+MCP_KEYS = frozenset({"tools.mcp"})
+
+
+def servers_of(settings: Settings) -> list[Spec]:
+    """The servers that are wanted, in the order of the configuration."""
+    return [
+        Spec(
+            name=name,
+            command=server.command,
+            args=tuple(server.args),
+            env=tuple(server.env.items()),
+            cwd=server.cwd,
+            url=server.url,
+            headers=tuple(server.headers.items()),
+            allow=None if server.allow is None else tuple(server.allow),
+            timeout_s=server.timeout_s,
+        )
+        for name, server in settings.tools.mcp.items()
+        if server.enabled
+    ]
+
+
+def reveal(reference: str) -> str:
+    """What a reference of the configuration leads to, and if that is a secret, from now on in no log. Raises ToolError
+    saying why it leads nowhere."""
+    try:
+        found = read(reference)
+    except MissingSecretError as error:
+        raise ToolError(str(error)) from error
+    if is_secret(reference):
+        add_secret(found)
+    return found.reveal()
 
 
 def toolbox_of(loaded: LoadedConfig, booking: Booking) -> Toolbox:
@@ -73,7 +111,23 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     """What is wrong with the functions, for `--check`. Nothing is called, and no database touched."""
     booking = Booking(Database(Path("unused")), lambda: loaded.settings.tools.appointments)
     faults = toolbox_of(loaded, booking).catalogue.faults
-    return [problem_of(fault, loaded) for fault in faults]
+    return [*(problem_of(fault, loaded) for fault in faults), *_server_problems(loaded)]
+
+
+def _server_problems(loaded: LoadedConfig) -> list[Problem]:
+    """What can be known of the servers without connecting to any."""
+    key, found = "tools.mcp", []
+    source = loaded.sources[key]
+    specs = servers_of(loaded.settings)
+    if specs and not installed():
+        found.append(Problem(key=key, message="the extra mcp is not installed", source=source, hint=REMEDY))
+    for spec in specs:
+        for name, reference in (*spec.env, *spec.headers):
+            try:
+                read(reference)
+            except MissingSecretError as error:
+                found.append(Problem(key=f"{key}.{spec.name}", message=f"{name}: {error}", source=source))
+    return found
 
 
 def problem_of(fault: Fault, loaded: LoadedConfig) -> Problem:

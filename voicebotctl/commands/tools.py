@@ -20,8 +20,14 @@ def _list(context: Context, _args: Namespace) -> int:
 def _entries(result: Mapping[str, Any]) -> str:
     header = ("function", "arguments", "the model", "group", "source")
     listed = table([header, *map(_row, result["tools"])]) if result["tools"] else "there is no function"
+    servers = [_server(one) for one in result["servers"]]
     broken = [f"broken: {one_line(fault['source'])}: {one_line(fault['message'])}" for fault in result["faults"]]
-    return "\n".join([listed, *broken])
+    return "\n".join([listed, *servers, *broken])
+
+
+def _server(one: Mapping[str, Any]) -> str:
+    why = f": {one_line(one['reason'])}" if one["reason"] else ""
+    return f"server {one['name']} ({one['transport']}): {one['state']}, {one['functions']} functions{why}"
 
 
 def _row(tool: Mapping[str, Any]) -> tuple[str, ...]:

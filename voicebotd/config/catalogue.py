@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from voicebotd.config import budget
+from voicebotd.config import budget, mcp
 from voicebotd.config.credentials import redact
 from voicebotd.config.model import Settings
 from voicebotd.config.section import Applies
@@ -91,9 +91,19 @@ def check(name: str, value: object, source: str, *, is_text: bool = False) -> tu
     except ValidationError:
         # pydantic's own words describe branches of our annotations; the allowed range is what mends the value.
         pass
-    wrong = budget.complaint(value) if name == budget.PRICES else ""
-    message = wrong or f"{show(value)} is not allowed; allowed: {key.allowed}"
-    return None, Problem(key=name, message=message, source=source)
+    return None, Problem(key=name, message=_wrong(name, value) or _not_allowed(key, value), source=source)
+
+
+def _wrong(name: str, value: object) -> str:
+    """What is wrong with a value that has an inside; empty where the range says it all."""
+    if name == budget.PRICES:
+        return budget.complaint(value)
+    return mcp.complaint(name, value) if name in (mcp.LOCAL, mcp.REMOTE) else ""
+
+
+def _not_allowed(key: Key, value: object) -> str:
+    shown = f"this {type(value).__name__}" if key.name in (mcp.LOCAL, mcp.REMOTE) else show(value)
+    return f"{shown} is not allowed; allowed: {key.allowed}"
 
 
 def show(value: object) -> str:

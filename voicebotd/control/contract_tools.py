@@ -35,9 +35,20 @@ class ToolFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolServer:
+    name: str = field(metadata=doc("as tools.mcp names it; its functions are NAME__FUNCTION"))
+    transport: str = field(metadata=doc("stdio (the box started it) or http"))
+    state: str = field(metadata=doc("connecting, ready, waiting (it died and is tried again), or unavailable"))
+    reason: str = field(metadata=doc("why it is not ready, or what it died of last"))
+    functions: int = field(metadata=doc("how many are offered"))
+    restarts: int = field(metadata=doc("how often it was connected again"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolList:
     tools: list[ToolEntry] = field(metadata=doc("all that can be called, in the order in which they were found"))
     faults: list[ToolFault] = field(metadata=doc("what is broken and left out"))
+    servers: list[ToolServer] = field(default_factory=list, metadata=doc("the servers of tools.mcp that are enabled"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

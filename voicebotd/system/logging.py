@@ -24,8 +24,9 @@ Format = Literal["journal", "console", "json"]
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """sd-daemon(3)'s prefixes, which are syslog's severities."""
-_CAPPED = {"websockets": logging.WARNING, "aiosqlite": logging.WARNING}
-"""Below these levels websockets logs every frame, and aiosqlite every statement with what the visitor said."""
+_CAPPED = dict.fromkeys(("websockets", "aiosqlite", "httpx2", "httpcore2", "mcp"), logging.WARNING)
+"""Below these levels websockets logs every frame, aiosqlite every statement with what the visitor said, and those of
+MCP every message and header."""
 
 
 def setup(

@@ -16,6 +16,16 @@ def test_a_function_that_the_model_does_not_see_says_so_and_so_does_a_box_withou
     assert ctl("tools").out == "there is no function\n"
 
 
+def test_each_server_is_told_with_its_state_and_why(ctl, daemon):
+    daemon.answers["tools.list"]["servers"] = [
+        {"name": "town", "transport": "stdio", "state": "ready", "reason": "", "functions": 3, "restarts": 0},
+        {"name": "shop", "transport": "http", "state": "waiting", "reason": "no\nway", "functions": 0, "restarts": 7},
+    ]
+    lines = ctl("tools").out.splitlines()
+    assert "server town (stdio): ready, 3 functions" in lines
+    assert "server shop (http): waiting, 0 functions: no way" in lines
+
+
 def test_arguments_are_read_as_their_schema_says(ctl, daemon):
     entry = daemon.answers["tools.list"]["tools"][0]
     entry["parameters"]["properties"]["count"] = {"type": "integer"}

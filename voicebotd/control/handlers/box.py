@@ -26,6 +26,7 @@ from voicebotd.store.export import Export
 from voicebotd.store.purge import Purge
 from voicebotd.store.recordings import recordings_beside
 from voicebotd.store.usage import UsageRepository
+from voicebotd.tools.mcp import McpServers
 from voicebotd.tools.runner import ToolRunner
 from voicebotd.tools.toolbox import Toolbox
 
@@ -65,6 +66,7 @@ class Box:
     link: OpenAIService
     toolbox: Toolbox
     tools: ToolRunner
+    mcp: McpServers
     tuning: Tuning
     history: Repositories | None
     """None: no history is kept."""

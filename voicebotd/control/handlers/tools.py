@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from uuid import uuid4
 
 from voicebotd.control.caller import Caller
 from voicebotd.control.contract_params import NoParams
-from voicebotd.control.contract_tools import ToolCalled, ToolCallParams, ToolEntry, ToolFault, ToolList
+from voicebotd.control.contract_tools import (
+    ToolCalled,
+    ToolCallParams,
+    ToolEntry,
+    ToolFault,
+    ToolList,
+    ToolServer,
+)
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.control.jsonrpc import refusal
@@ -33,6 +41,7 @@ def tool_handlers(box: Box) -> dict[str, Handler]:
                 for tool in catalogue.tools.values()
             ],
             faults=[ToolFault(source=fault.source, message=fault.message) for fault in catalogue.faults],
+            servers=[ToolServer(**asdict(report)) for report in box.mcp.reports],
         )
 
     async def call(params: ToolCallParams, _caller: Caller) -> ToolCalled:
