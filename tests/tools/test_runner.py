@@ -191,6 +191,39 @@ async def test_a_failure_is_an_answer_and_tells_no_secrets(
     assert "hunter2" not in done.output
 
 
+async def bursts() -> None:
+    """Fail in several ways at once."""
+    raise BaseExceptionGroup("several", [asyncio.CancelledError(), ValueError("hunter2")])
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("function", [gives_up, bursts])
+async def test_a_cancellation_of_its_own_making_is_a_failure_like_any_other(
+    function: Callable[..., Any], ours: bool
+) -> None:
+    async with bench(function, ours=ours) as at:
+        assert (await at.answer(function.__name__)).status == "failed"
+
+
+async def test_a_function_that_fails_because_it_is_cancelled_bothers_nobody() -> None:
+    begun = asyncio.Event()
+
+    async def stumbles() -> None:
+        """Fail on the way out."""
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("late")
+
+    async with bench(stumbles, greet, ours=True) as at:
+        at.start("stumbles", call_id="k1")
+        await begun.wait()
+        at.runner.cancel("k1")
+        at.start("greet", '{"name": "Ada"}', "k2")
+        assert [one.call_id for one in await at.answers()] == ["k2"]
+
+
 @pytest.mark.parametrize("function", [leaves, gives_up])
 async def test_a_function_that_wants_to_end_everything_ends_its_own_call_only(function: Callable[..., Any]) -> None:
     async with bench(function, greet) as at:

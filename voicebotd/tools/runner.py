@@ -139,14 +139,15 @@ class ToolRunner:
                     return await self._perform(tool, arguments, call), "completed"
         except ToolError as error:
             return outputs.failure(error.message), "failed"
-        except Exception as error:  # the boundary of a function: whatever it raises is its answer
+        except (Exception, asyncio.CancelledError, BaseExceptionGroup) as error:
+            # The boundary of a function: whatever it raises is its answer, a cancellation of its own making too.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
             if isinstance(error, TimeoutError) and deadline.expired():
                 log.warning("a function did not answer in time", name=tool.name, source=tool.source, after_s=timeout_s)
                 return outputs.timed_out(tool.name, timeout_s), "timed_out"
-            # Its words may be a visitor's, and those are for the debug level only.
-            failed = {"name": tool.name, "source": tool.source, "error": type(error).__name__, "at": _at(error)}
-            log.error("a function failed", **failed)  # noqa: TRY400
-            log.debug("a function failed in these words", name=tool.name, exc_info=error)
+            _tell_failure(tool, error)
             return outputs.raised(tool.name), "failed"
 
     async def _perform(self, tool: Tool, arguments: str, call: Call) -> str:
@@ -157,7 +158,9 @@ class ToolRunner:
         return told
 
 
-def _at(error: Exception) -> str:
-    """Where it was raised: the last place in the code."""
+def _tell_failure(tool: Tool, error: BaseException) -> None:
+    """What was raised and where. Its words may be a visitor's, and those are for the debug level only."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}:{last.lineno}"
+    at = f"{last.filename}:{last.lineno}"
+    log.error("a function failed", name=tool.name, source=tool.source, error=type(error).__name__, at=at)
+    log.debug("a function failed in these words", name=tool.name, exc_info=error)
