@@ -78,7 +78,7 @@ async def test_a_person_calls_a_function_that_the_model_does_not_see(open_box):
     [
         ("prize", {}, "There is no function 'prize'"),
         ("price", {"service": 7}, "service: Input should be a valid string, not 7"),
-        ("price", {"service": "nothing"}, "The function price failed."),
+        ("price", {"service": "nothing"}, "The function price failed"),
     ],
 )
 async def test_a_call_that_fails_is_an_error_of_its_kind(open_box, fakes, name, arguments, why):

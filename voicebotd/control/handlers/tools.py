@@ -49,7 +49,9 @@ def tool_handlers(box: Box) -> dict[str, Handler]:
         by_hand = Call(call_id=f"by_hand_{uuid4().hex}", conversation_id="")
         outcome = await box.tools.call(params.name, json.dumps(params.arguments), by_hand)
         if outcome.status != "completed":
-            raise refusal("tool.failed", json.loads(outcome.output)["error"], hint="voicebotctl tools shows its schema")
+            # Sentences for the model; for a person the remedy follows.
+            message = str(json.loads(outcome.output)["error"]).removesuffix(".")
+            raise refusal("tool.failed", message, hint="voicebotctl tools shows its arguments")
         return ToolCalled(name=params.name, output=outcome.output, duration_ms=outcome.duration_ms)
 
     return {"tools.list": list_, "tools.call": call}
