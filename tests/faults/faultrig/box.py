@@ -20,7 +20,7 @@ from faultrig.room import LoudnessDetector, Room
 from voicebotd.assembly import audio_options_of, build, policy_of
 from voicebotd.config.load import LoadedConfig, load
 from voicebotd.conversation import commands as cmd
-from voicebotd.conversation.events import Event, LinkLost
+from voicebotd.conversation.events import AudioDelta, Event, LinkLost, PlayoutProgressed
 from voicebotd.conversation.records import AnyRecord, TurnRecord
 from voicebotd.rehearsal import connection
 from voicebotd.rehearsal.server import RehearsalServer
@@ -38,7 +38,6 @@ class Box:
         self.server = server
         self.room = Room()
         self.records: dict[str, TurnRecord] = {}
-        self.all_records: list[AnyRecord] = []
         self.published: list[tuple[str, dict[str, Any], float]] = []
         self.events: list[tuple[Event, float]] = []
         self._changed = asyncio.Event()
@@ -85,13 +84,13 @@ class Box:
         self._tell()
 
     def _record(self, record: AnyRecord) -> None:
-        self.all_records.append(record)
         if isinstance(record, TurnRecord):
             self.records[record.item_id] = record
         self._tell()
 
     def _watch(self, event: Event) -> None:
-        self.events.append((event, self.now_s))
+        if not isinstance(event, AudioDelta | PlayoutProgressed):  # most of it, and nobody asks
+            self.events.append((event, self.now_s))
         if isinstance(event, LinkLost):
             self.said_by_status = f"{event.reason} ({event.hint})"
         self._tell()

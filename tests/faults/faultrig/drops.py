@@ -21,10 +21,11 @@ from voicebotd.conversation.events import LinkReady
 from voicebotd.rehearsal.server import RehearsalServer
 
 WAYS = ("rst", "fin", "close=1011:oops", "close=1001", "expire", "half-open")
-LONGEST_WAIT_S = 5.0
-"""A question and its answer take about six seconds."""
-LONGEST_LOSS_S = 30.0
-"""A half-open link is found after about fifteen seconds."""
+LONGEST_WAIT_S = 9.0
+"""A question and its answer take about six seconds, so that most are dropped once, and some twice or not at all. Were
+hardly one ever completed, the link would rightly wait longer and longer between its attempts."""
+LONGEST_LOSS_S = 40.0
+"""A half-open link is found after about fifteen seconds; some attempts may follow."""
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
