@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faultrig.box import Box, talking_box
 from faultrig.course import Course, scripted
-from faultrig.questions import answered
+from faultrig.questions import answered, question
 from faultrig.scene import SPEED, WORD_MS
 from voicebotd.conversation.events import LinkReady
 from voicebotd.rehearsal.server import RehearsalServer
@@ -26,12 +26,13 @@ LONGEST_WAIT_S = 9.0
 hardly one ever completed, the link would rightly wait longer and longer between its attempts."""
 LONGEST_LOSS_S = 40.0
 """A half-open link is found after about fifteen seconds; some attempts may follow."""
+QUESTION_KB = len(question(0)) // 1024
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """What a process holds. `memory_kb` is without the recording of the loudspeaker, which grows with time."""
+    """What a process holds. `memory_kb` is without what the rig itself keeps: the recording, and the questions."""
 
     memory_kb: int
     descriptors: int
@@ -85,7 +86,7 @@ async def _drop(box: Box, rng: random.Random, drops: int, report: Report) -> Non
                 report.problems.append(f"after {way} it took {box.now_s - began_s:.0f} s to the next session")
         else:
             await box.until(lambda: box.server.sessions > 0)
-        if report.drops == max(1, drops // 5) and report.early is None:
+        if report.drops == max(1, drops // 2) and report.early is None:
             report.early = holdings(box)
 
 
@@ -110,7 +111,7 @@ def holdings(box: Box) -> Holdings:
     gc.collect()
     resident_kb = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KB
     return Holdings(
-        memory_kb=resident_kb - len(box.room.played) // 1024,
+        memory_kb=resident_kb - len(box.room.played) * 9 // 8192 - question.cache_info().currsize * QUESTION_KB,
         descriptors=len(os.listdir("/proc/self/fd")),
         tasks=len(asyncio.all_tasks()),
     )
