@@ -194,6 +194,10 @@ def _nano_usd(amount: float | None) -> int | None:
 BUDGET_KEYS = frozenset({"budget.daily_usd", "budget.session_usd", "budget.warn_fraction", "budget.prices"})
 
 
+BEGINS_WITHIN_S = {None: 12.0, "minimal": 12.0, "low": 12.0, "medium": 20.0, "high": 40.0, "xhigh": 90.0}
+"""How long a model may think before it says anything, by its `service.reasoning_effort`; after that it is stuck."""
+
+
 def policy_of(config: LoadedConfig) -> Policy:
     settings = config.settings
     return Policy(
@@ -208,6 +212,7 @@ def policy_of(config: LoadedConfig) -> Policy:
         limits=limits_of(settings),
         tariff=tariff_of(settings),
         context_turns=settings.conversation.context_turns,
+        begins_within_s=BEGINS_WITHIN_S[settings.service.reasoning_effort],
         hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 

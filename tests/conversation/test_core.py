@@ -194,9 +194,9 @@ def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
     box = Box(mode="immediate").live()
     box.reply()
     box.do(cmd.RequestResponse(request_id=5))
-    assert only(box.wait(29_000), fx.DropLink) == []
+    assert only(box.wait(14_000), fx.DropLink) == []
     box.do(delta())
-    assert only(box.wait(29_900), fx.DropLink) == [], "something came meanwhile"
+    assert only(box.wait(14_900), fx.DropLink) == [], "something came meanwhile"
     stopped_midway = box.wait(200)
     assert only(stopped_midway, fx.DropLink) == [fx.DropLink(reason="the service stopped in the middle of an answer")]
     lost = box.do(ev.LinkLost(reason="dropped"))
@@ -205,6 +205,24 @@ def test_a_response_whose_end_is_lost_blocks_nobody() -> None:
     assert "cut off in the middle" in only(resumed, fx.CreateMessage)[-1].text, "and what was begun is finished"
     (create,) = only(resumed, fx.CreateResponse)
     assert create.instructions is None, "the service has the conversation in its cache"
+
+
+def test_an_answer_that_was_received_whole_is_over_though_its_end_was_lost() -> None:
+    box = Box(mode="immediate").live()
+    box.reply(deltas=3)
+    box.do(ev.AudioDone(response_id="r1", item_id="a1", content_index=0))
+    over = box.wait(15_100)
+    assert only(over, fx.DropLink) == []
+    box.heard("a1", 300)
+    box.do(ev.PlayoutIdle())
+    assert box.state is State.LISTENING
+
+
+def test_a_response_of_which_nothing_comes_is_given_up_sooner_than_one_that_stops() -> None:
+    box = Box(mode="immediate").live()
+    box.do(ev.ResponseCreated(response_id="r1"))
+    assert only(box.wait(11_900), fx.DropLink) == []
+    assert len(only(box.wait(200), fx.DropLink)) == 1
 
 
 def test_a_failed_answer_is_trouble_until_one_succeeds() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebotd.realtime.backoff import FATAL_CODES, Backoff, Failure, FailureKind, Pace, ends_session
+from voicebotd.realtime.backoff import FATAL_CODES, Backoff, Failure, FailureKind, Pace, ends_session, refuses_session
 
 ALMOST_ONE = 1 - 2**-53
 CLOSED = Failure(kind="closed", address="example.test:443", close_code=1011)
@@ -209,3 +209,8 @@ def test_whatever_happens_no_delay_is_endless_and_a_fatal_one_never_under_a_minu
             assert 60 <= retry.delay_s <= 600
         else:
             assert 0 <= retry.delay_s <= max(30, min(failure.retry_after_s, 3600))
+
+
+@pytest.mark.parametrize(("code", "refuses"), [("item_not_found", False), ("invalid_value", True), ("", True)])
+def test_an_error_that_no_session_update_can_cause_refuses_no_session(code: str, refuses: bool) -> None:
+    assert refuses_session(code) is refuses

@@ -743,6 +743,30 @@ async def test_a_service_that_went_silent_is_found_by_the_pings() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_service_that_takes_nothing_is_found_by_a_ping_that_cannot_even_be_written() -> None:
+    timing = Timing(ping_interval_s=0.05, ping_timeout_s=0.1, send_timeout_s=10 * DEADLINE_S, close_timeout_s=0.05)
+    async with playing(timing=timing) as case:
+        peer = await case.ready()
+        peer.ws.transport.pause_reading()
+        for number in range(20):
+            case.service.send(UpdateSession(event_id=str(number), instructions="x" * 2**20))
+        lost = await case.heard.wait_for(LinkLost)
+        assert "does not answer a ping" in lost.reason
+        assert 0 < lost.unheard_s <= timing.noticed_s
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_has_nothing_to_do_with_the_session_does_not_refuse_it() -> None:
+    async with playing() as case:
+        peer = await case.peer()
+        await peer.greet()
+        await peer.error("item_not_found")
+        await peer.confirm()
+        await case.heard.wait_for(LinkReady)
+        assert case.heard.of(LinkLost) == []
+
+
+@pytest.mark.asyncio
 async def test_a_service_that_takes_no_more_data_is_given_up() -> None:
     async with playing(timing=Timing(send_timeout_s=0.2, close_timeout_s=0.1)) as case:
         peer = await case.ready()

@@ -48,6 +48,11 @@ class Debts:
         """Whether the visitor has asked, and waits for an answer of which no session knows."""
         return self.owed is not None and not self.owed.goes_on
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the active response was received."""
+        return self._responses.active is not None and self._begun == self._responses.active
+
     # While there is a session.
 
     def asked(self, spoken: Spoken) -> None:
@@ -94,7 +99,7 @@ class Debts:
 
         `speaking`: the visitor says something that will want an answer. `outputs`: the model was to go on with some.
         """
-        responses, begun = self._responses, self._begun == self._responses.active
+        responses, begun = self._responses, self.has_begun
         owed = responses.owed(begun=begun)
         if owed is None and outputs:
             owed = Request(event_id="", purpose="outputs")

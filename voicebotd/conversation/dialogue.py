@@ -35,6 +35,8 @@ class Dialogue:
     def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
         self._ids = ids
         self._cuts: dict[int, Cut] = {}
+        self._unended: set[tuple[str, int]] = set()
+        """Spoken parts of the active response that are being received."""
         self._spoken: dict[str, list[str]] = {}
         self.responses = Responses()
         self.ledger = Ledger(whole_pieces=whole_pieces)
@@ -53,6 +55,16 @@ class Dialogue:
     def thinking(self) -> bool:
         talk = self.responses.busy or self.responses.waiting or self.ledger.unfinished
         return self.debts.promised or talk or self.functions.running
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the active response was received."""
+        return self.debts.has_begun
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every spoken part that the active response began was received to its end."""
+        return self.debts.has_begun and not self._unended
 
     @property
     def at_rest(self) -> bool:
@@ -88,6 +100,7 @@ class Dialogue:
     def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
         told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
         being_said = self.visitor_speaks and self.turns.newest_is_spoken
+        self._unended.clear()
         self.debts.context.response_created(self.turns.count - being_said)
         return [told, *self.responses.created(event), *self._outputs_are_known()]
 
@@ -114,10 +127,12 @@ class Dialogue:
         """Play a delta; one of a discarded response is dropped (most clients play it, and talk over the visitor)."""
         if self.responses.is_discarded(event.response_id):
             return []
+        self._unended.add((event.item_id, event.content_index))
         recorded = self.turns.assistant_sounds(event.item_id)
         return [*self.debts.exists(event.response_id), *recorded, *self.ledger.receive(event)]
 
     def audio_done(self, event: ev.AudioDone) -> list[fx.Effect]:
+        self._unended.discard((event.item_id, event.content_index))
         return [*self.ledger.complete(event.item_id, event.content_index), *self._over()]
 
     def text(self, event: ev.AssistantTextDelta) -> list[fx.Effect]:

@@ -67,7 +67,7 @@ class Patience:
         idle = state in (State.LISTENING, State.THINKING) and not responses.busy
         unpaid = idle and self._dialogue.debts.owed is not None
         active = ready and responses.active is not None
-        signs_s = policy.signs_within_s - (now_s - self._sign_at_s)
+        signs_s = self._signs_within_s - (now_s - self._sign_at_s)
         return [
             *self._timers.keep(ANSWER, wanted=ready and responses.awaited, delay_s=policy.answer_within_s),
             *self._timers.keep(LIMIT, wanted=limit_s is not None, delay_s=min(limit_s or 0.0, policy.longest_limit_s)),
@@ -97,9 +97,16 @@ class Patience:
         again = self._dialogue.responses.overdue(self._ids.event())
         return [news.no_answer(), *([fx.DropLink(reason=news.ANSWER_IS_MISSING)] if again is None else again)]
 
+    @property
+    def _signs_within_s(self) -> float:
+        """How long nothing may come of the active response."""
+        return self._policy.signs_within_s if self._dialogue.has_begun else self._policy.begins_within_s
+
     def _no_sign(self, now_s: float) -> list[fx.Effect]:
-        if now_s - self._sign_at_s < self._policy.signs_within_s - SOON_S:
+        if now_s - self._sign_at_s < self._signs_within_s - SOON_S:
             return []  # something came meanwhile: the timer is set anew
+        if self._dialogue.is_whole:
+            return self._dialogue.give_up()  # all of it was received, and only its end was lost
         self.trouble = news.ANSWER_IS_MISSING
         self._sign_at_s = now_s  # it is said once: the loss that follows takes a moment
         return [news.no_answer(), fx.DropLink(reason=news.ANSWER_STOPPED)]

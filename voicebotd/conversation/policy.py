@@ -37,8 +37,10 @@ class Policy:
     """How long a change may take to be confirmed; the service answers within one round trip."""
     answer_within_s: float = 8.0
     """After this long without `response.created` the answer that was due is given up."""
-    signs_within_s: float = 30.0
-    """An active response of which nothing came for this long is taken for over: its end may have been lost."""
+    begins_within_s: float = 12.0
+    """An active response of which nothing came for this long is not made. A model that thinks hard takes longer."""
+    signs_within_s: float = 15.0
+    """One of which nothing more came for this long has stopped."""
     longest_talk_s: float = 60.0
     """Push to talk is let go after this long: whoever held the key may be gone, and nobody else could be heard."""
     longest_speech_s: float = 60.0

@@ -117,6 +117,18 @@ FATAL_CODES: dict[str, tuple[str, str]] = {
 
 EXPIRED = "session_expired"
 
+_ABOUT_SOMETHING_ELSE = frozenset(
+    {
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_not_found",
+        "item_truncate_invalid_item_id",
+        "rate_limit_exceeded",
+        "response_cancel_not_active",
+    }
+)
+"""Codes of errors that no `session.update` can cause."""
+
 _REFUSED_SETTING = {"unknown_parameter", "missing_required_parameter", "invalid_value", "invalid_type"}
 """Said while a session is set up, these mean that a setting of ours cannot be."""
 
@@ -193,6 +205,11 @@ class Backoff:
 def ends_session(code: str) -> bool:
     """Return whether an `error` event with this code ends the session, even if the service leaves it open."""
     return code == EXPIRED or code in FATAL_CODES
+
+
+def refuses_session(code: str) -> bool:
+    """Return whether an `error` event with this code, said while a session is set up, can be about that session."""
+    return code not in _ABOUT_SOMETHING_ELSE
 
 
 def _doubled(first_s: float, times: int, most_s: float) -> float:

@@ -28,7 +28,7 @@ from voicebotd.conversation.events import (
     Event,
     ServerError,
 )
-from voicebotd.realtime.backoff import Failure, ends_session
+from voicebotd.realtime.backoff import Failure, ends_session, refuses_session
 from voicebotd.realtime.encode import Shown, to_json
 from voicebotd.realtime.endpoint import Endpoint
 from voicebotd.realtime.failures import (
@@ -75,7 +75,7 @@ class Timing:
     ping_interval_s: float = 5.0
     ping_timeout_s: float = 5.0
     send_timeout_s: float = 10.0
-    """A service that takes nothing for that long is lost. The pings cannot tell: they wait in the same buffer."""
+    """A service that takes nothing for that long is lost."""
     close_timeout_s: float = 1.0
     patience_s: float = 3.0
     """For the confirmation of a server that perhaps gives none; then the session begins without."""
@@ -159,8 +159,7 @@ class Link:
                 compression=None,  # base64 PCM does not compress
                 max_size=_MOST_FRAME_BYTES,
                 open_timeout=self._timing.connect_timeout_s,
-                ping_interval=self._timing.ping_interval_s,
-                ping_timeout=self._timing.ping_timeout_s,
+                ping_interval=None,  # the library's deadline does not run while its ping waits in a full buffer
                 close_timeout=self._timing.close_timeout_s,
                 write_limit=_MOST_UNSENT_BYTES,
                 logger=_quiet,
@@ -180,6 +179,7 @@ class Link:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(self._socket))
+                group.create_task(self._keep_alive(self._socket))
                 await self._read(self._socket)
         except* LinkDown as lost:
             failure = next(down.failure for down in lost.exceptions if isinstance(down, LinkDown))
@@ -253,7 +253,7 @@ class Link:
                         match decoded:
                             case SessionTold(name=told, session=session) if told == name:
                                 return session
-                            case ServerError() as error:
+                            case ServerError() as error if refuses_session(error.code):
                                 raise LinkDown(from_setup_error(error, self._endpoint.address))
         except TimeoutError as exc:
             missing = Failure(kind="timeout", address=self._endpoint.address, detail=f"no session.{name}")
@@ -281,6 +281,20 @@ class Link:
                     await self._transmit(ws, message)
                     if isinstance(waiting, UpdateSession) and "confirmation" in self._wire.lacks:
                         self._on_decoded(SessionTold(name="updated", session={}))
+
+    async def _keep_alive(self, ws: ClientConnection) -> NoReturn:
+        """Find a link that has died without a word. Without one, nothing ever comes of it."""
+        while True:
+            await asyncio.sleep(self._timing.ping_interval_s)
+            try:
+                async with asyncio.timeout(self._timing.ping_timeout_s):
+                    await (await ws.ping())
+            except ConnectionClosed as exc:
+                raise LinkDown(from_close(exc, self._endpoint.address, self._last_error)) from exc
+            except TimeoutError as exc:
+                dead = Failure(kind="stalled", address=self._endpoint.address, detail="it does not answer a ping")
+                raise LinkDown(dead) from exc
+            self._heard_at_s = time.monotonic()
 
     async def _receive(self, ws: ClientConnection) -> tuple[Decoded, ...]:
         try:
