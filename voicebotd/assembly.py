@@ -28,16 +28,19 @@ from voicebotd.conversation.events import BargeIn, Event, TurnDetection
 from voicebotd.conversation.manager import ConversationManager, Published, Recorded
 from voicebotd.conversation.policy import Policy
 from voicebotd.cues import cue_pcm
-from voicebotd.errors import ConfigError, Problem
+from voicebotd.errors import ConfigError, Problem, ToolError
 from voicebotd.pacer import Pacer
 from voicebotd.realtime.endpoint import Endpoint, endpoint
 from voicebotd.realtime.link import Timing
 from voicebotd.realtime.pricing import PriceList
 from voicebotd.realtime.service import OpenAIService
-from voicebotd.realtime.session import Retention, SessionConfig, Truncation
+from voicebotd.realtime.session import RemoteServer, Retention, SessionConfig, Truncation
+from voicebotd.secret_values import reveal
 from voicebotd.system.logging import add_secret
 from voicebotd.tools.runner import ToolRunner
 from voicebotd.tools.toolbox import Toolbox
+
+log = structlog.get_logger("assembly")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,30 @@ def session_of(config: LoadedConfig) -> SessionConfig:
         tool_choice=session.tool_choice,
         reasoning_effort=settings.service.reasoning_effort,
         turn_detection=turn_detection_of(settings),
+        remote_servers=remote_servers_of(settings),
     )
+
+
+def remote_servers_of(settings: Settings) -> tuple[RemoteServer, ...]:
+    """The servers that the service is to call. One whose secret is missing is left out, and the rest works."""
+    found = []
+    for server in settings.tools.remote_mcp:
+        try:
+            authorization = None if server.authorization is None else reveal(server.authorization)
+        except ToolError as error:
+            log.error("a remote server is left out", server=server.server_label, reason=error.message)  # noqa: TRY400
+            continue
+        found.append(
+            RemoteServer(
+                label=server.server_label,
+                url=server.server_url,
+                connector=server.connector_id,
+                authorization=authorization,
+                allowed=None if server.allowed_tools is None else tuple(server.allowed_tools),
+                approval="never" if server.require_approval == "never" else "always",
+            )
+        )
+    return tuple(found)
 
 
 KEEPS_THE_CACHE = 0.8
@@ -213,6 +239,7 @@ def policy_of(config: LoadedConfig) -> Policy:
         tariff=tariff_of(settings),
         context_turns=settings.conversation.context_turns,
         begins_within_s=BEGINS_WITHIN_S[settings.service.reasoning_effort],
+        approve_within_s=settings.tools.approval_timeout_s,
         hold_input="until_connected" if settings.audio.backend == "file" else "never",
     )
 

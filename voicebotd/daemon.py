@@ -65,7 +65,8 @@ from voicebotd.conversation.manager import Recorded
 from voicebotd.conversation.records import AnyRecord, ConversationRecord
 from voicebotd.conversation.spending import EXHAUSTED
 from voicebotd.errors import CommandRefusedError, ConfigError
-from voicebotd.functions import MCP_KEYS, reveal, servers_of, toolbox_of
+from voicebotd.functions import MCP_KEYS, servers_of, toolbox_of
+from voicebotd.secret_values import reveal
 from voicebotd.service import Health
 from voicebotd.store.usage import UsageRepository
 from voicebotd.system.coalesced import Coalesced

@@ -16,13 +16,13 @@ from voicebotd.booking import Booking
 from voicebotd.config.load import LoadedConfig
 from voicebotd.config.model import Settings
 from voicebotd.config.paths import database_path
-from voicebotd.config.references import MissingSecretError, is_secret, read
-from voicebotd.errors import Problem, StorageError, ToolError
+from voicebotd.config.references import MissingSecretError, read
+from voicebotd.errors import Problem, StorageError
+from voicebotd.secret_values import reveal
 from voicebotd.store.database import Database
-from voicebotd.system.logging import add_secret
 from voicebotd.tools.appointments import GROUP
 from voicebotd.tools.catalogue import SELECTION_KEY, Fault
-from voicebotd.tools.mcp import installed
+from voicebotd.tools.mcp import McpServers, installed
 from voicebotd.tools.mcp_spec import REMEDY, Spec
 from voicebotd.tools.sources import from_functions
 from voicebotd.tools.toolbox import Toolbox, Wish
@@ -42,6 +42,7 @@ def wish_of(settings: Settings) -> Wish:
     )
 
 
+SERVERS_WITHIN_S = 10.0
 MCP_KEYS = frozenset({"tools.mcp"})
 
 
@@ -64,18 +65,6 @@ def servers_of(settings: Settings) -> list[Spec]:
     ]
 
 
-def reveal(reference: str) -> str:
-    """What a reference of the configuration leads to, and if that is a secret, from now on in no log. Raises ToolError
-    saying why it leads nowhere."""
-    try:
-        found = read(reference)
-    except MissingSecretError as error:
-        raise ToolError(str(error)) from error
-    if is_secret(reference):
-        add_secret(found)
-    return found.reveal()
-
-
 def toolbox_of(loaded: LoadedConfig, booking: Booking) -> Toolbox:
     """All that can be called as configured. What is broken is logged and left out, the rest works.
 
@@ -89,7 +78,10 @@ def toolbox_of(loaded: LoadedConfig, booking: Booking) -> Toolbox:
 
 @asynccontextmanager
 async def functions_of(loaded: LoadedConfig) -> AsyncIterator[Toolbox]:
-    """The same for who holds one conversation without the daemon, with the book open meanwhile."""
+    """The same for who holds one conversation without the daemon, with the book open and the servers there meanwhile.
+
+    Nobody waits long for a server; one that comes late is not offered in this conversation.
+    """
     database = Database(database_path(loaded.settings, loaded.paths))
     booking = Booking(database, lambda: loaded.settings.tools.appointments)
     try:
@@ -97,7 +89,17 @@ async def functions_of(loaded: LoadedConfig) -> AsyncIterator[Toolbox]:
     except StorageError as error:
         log.warning("the book of appointments cannot be opened", reason=error.message, hint=error.hint)
     try:
-        yield await asyncio.to_thread(toolbox_of, loaded, booking)
+        toolbox = await asyncio.to_thread(toolbox_of, loaded, booking)
+        servers = McpServers(toolbox, reveal=reveal)
+        servers.want(servers_of(loaded.settings))
+        life = asyncio.create_task(servers.run(), name="mcp")
+        try:
+            await servers.settled(SERVERS_WITHIN_S)
+            yield toolbox
+        finally:
+            await servers.disconnect()
+            life.cancel()
+            await asyncio.wait({life})
     finally:
         await database.close()
 
@@ -121,12 +123,17 @@ def _server_problems(loaded: LoadedConfig) -> list[Problem]:
     specs = servers_of(loaded.settings)
     if specs and not installed():
         found.append(Problem(key=key, message="the extra mcp is not installed", source=source, hint=REMEDY))
-    for spec in specs:
-        for name, reference in (*spec.env, *spec.headers):
-            try:
-                read(reference)
-            except MissingSecretError as error:
-                found.append(Problem(key=f"{key}.{spec.name}", message=f"{name}: {error}", source=source))
+    wanted = [(f"{key}.{spec.name}", each) for spec in specs for each in (*spec.env, *spec.headers)]
+    wanted += [
+        (f"tools.remote_mcp.{server.server_label}", ("authorization", server.authorization))
+        for server in loaded.settings.tools.remote_mcp
+        if server.authorization is not None
+    ]
+    for place, (name, reference) in wanted:
+        try:
+            read(reference)
+        except MissingSecretError as error:
+            found.append(Problem(key=place, message=f"{name}: {error}"))
     return found
 
 

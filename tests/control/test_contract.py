@@ -16,7 +16,7 @@ NAMES = {
     "instructions.clear", "vad.get", "vad.set",
     "config.get", "config.set", "config.reload", "audio.devices", "audio.select", "audio.mute", "audio.volume",
     "audio.selftest", "talk.begin", "talk.end", "file.process", "history.list", "history.get", "history.search",
-    "tools.list", "tools.call",
+    "tools.list", "tools.call", "tools.approve",
     "appointments.list", "appointments.export", "appointments.cancel",
     "history.export", "history.purge",
     "usage.get", "events.subscribe", "events.unsubscribe", "log.level",

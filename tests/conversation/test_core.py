@@ -585,3 +585,13 @@ def test_other_functions_are_wanted_of_this_session_and_of_the_next() -> None:
     box.ready()
     changed = box.do(cmd.SetTools(request_id=9, tools=()))
     assert only(changed, fx.UpdateSession)[0].tools == ()
+
+
+def test_an_approval_that_nobody_gives_is_refused_when_its_time_is_over() -> None:
+    box = Box().live()
+    (timer,) = [
+        one
+        for one in box.do(ev.ApprovalRequested(approval_id="a", server="docs", name="pay", arguments="{}"))
+        if isinstance(one, fx.SetTimer) and one.name.startswith("remote:")
+    ]
+    assert any(isinstance(one, fx.AnswerApproval) for one in box.do(ev.TimerFired(name=timer.name)))

@@ -430,3 +430,39 @@ def test_it_is_at_rest_when_nothing_sounds_is_made_or_follows() -> None:
     assert talk.dialogue.at_rest
     talk.dialogue.owes_outputs = True
     assert not talk.dialogue.at_rest
+
+
+def test_what_the_service_called_itself_is_followed_up_once_when_nothing_is_being_made() -> None:
+    talk = Talk()
+    talk.created()
+    talk.item("m1", kind="mcp_call")
+    assert talk.dialogue.thinking
+    talk.handle(ev.RemoteCallEnded(item_id="m1"))
+    effects = talk.done()
+    assert [type(one) for one in effects if isinstance(one, fx.CreateResponse)] == [fx.CreateResponse]
+    assert not talk.dialogue.owes_outputs
+
+
+def test_while_the_visitor_speaks_what_the_service_called_itself_waits() -> None:
+    talk = Talk()
+    talk.created()
+    talk.handle(ev.ApprovalRequested(approval_id="a", server="docs", name="pay", arguments="{}"))
+    talk.done()
+    talk.dialogue.visitor_speaks = True
+    effects = talk.dialogue.remote_overdue("remote:approve:a")
+    assert any(isinstance(one, fx.AnswerApproval) for one in effects)
+    assert not any(isinstance(one, fx.CreateResponse) for one in effects)
+    assert talk.dialogue.owes_outputs
+
+
+def test_a_function_of_ours_and_a_call_of_the_services_are_spoken_about_together() -> None:
+    talk = Talk()
+    talk.created()
+    talk.item("m1", kind="mcp_call")
+    talk.handle(ev.RemoteCallEnded(item_id="m1"))
+    talk.handle(ev.FunctionCalled(response_id="r1", item_id="f", call_id="k", name="book", arguments="{}"))
+    assert not any(isinstance(one, fx.CreateResponse) for one in talk.done())
+    finished = talk.finished("k")
+    assert len([one for one in finished if isinstance(one, fx.CreateResponse)]) == 1
+    talk.created("r2")
+    assert not any(isinstance(one, fx.CreateResponse) for one in talk.done(response_id="r2"))

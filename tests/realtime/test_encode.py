@@ -13,6 +13,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import BaseModel, TypeAdapter
 
 from voicebotd.conversation.effects import (
+    AnswerApproval,
     AppendAudio,
     CancelResponse,
     ClearInput,
@@ -163,3 +164,16 @@ def test_a_log_line_shows_other_messages_shortened_and_leaves_them_unchanged() -
     message = {"type": "response.output_text.delta", "delta": "word " * 1000}
     assert len(repr(Shown(message))) == 1000
     assert len(message["delta"]) == 5000
+
+
+@pytest.mark.parametrize("reason", ["", "no"])
+def test_an_approval_is_an_item_of_the_conversation(reason: str) -> None:
+    effect = AnswerApproval(event_id="e", item_id="i", approval_id="a", approve=False, reason=reason)
+    told = {"reason": reason} if reason else {}
+    assert encode(effect)["item"] == {
+        "id": "i",
+        "type": "mcp_approval_response",
+        "approval_request_id": "a",
+        "approve": False,
+        **told,
+    }

@@ -13,6 +13,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 from voicebotd.conversation.events import (
+    ApprovalRequested,
     AssistantTextDelta,
     AssistantTextDone,
     AudioDelta,
@@ -25,6 +26,9 @@ from voicebotd.conversation.events import (
     ItemDeleted,
     ItemTruncated,
     OutputItemAdded,
+    RemoteCalled,
+    RemoteCallEnded,
+    RemoteToolsListed,
     ResponseCreated,
     ResponseDone,
     ServerError,
@@ -62,6 +66,14 @@ RESPONSE_DONE = {
     "usage": USAGE,
 }
 
+REMOTE_CALL = {"type": "mcp_call", "id": "m", "server_label": "docs", "name": "search", "arguments": "{}"}
+CALLED: dict[str, Any] = {
+    "response_id": "resp_1",
+    "item_id": "m",
+    "server": "docs",
+    "name": "search",
+    "arguments": "{}",
+}
 MEANS: list[tuple[dict[str, Any], Decoded]] = [
     (
         {
@@ -171,6 +183,45 @@ MEANS: list[tuple[dict[str, Any], Decoded]] = [
             usage=Usage(input_text=50, input_audio=20, cached_text=10, cached_audio=5, output_text=8, output_audio=22),
         ),
     ),
+    (
+        {
+            "type": "response.output_item.done",
+            "response_id": "resp_1",
+            "output_index": 0,
+            "item": {**REMOTE_CALL, "output": "found"},
+        },
+        RemoteCalled(**CALLED, output="found"),
+    ),
+    (
+        {
+            "type": "response.output_item.done",
+            "response_id": "resp_1",
+            "output_index": 0,
+            "item": {
+                "type": "mcp_approval_request",
+                "id": "a",
+                "server_label": "docs",
+                "name": "search",
+                "arguments": "{}",
+            },
+        },
+        ApprovalRequested(approval_id="a", server="docs", name="search", arguments="{}"),
+    ),
+    (
+        {
+            "type": "conversation.item.done",
+            "item": {
+                "type": "mcp_list_tools",
+                "id": "l",
+                "server_label": "docs",
+                "tools": [{"name": "search", "input_schema": {}}],
+            },
+        },
+        RemoteToolsListed(item_id="l", ok=True, server="docs", functions=("search",)),
+    ),
+    ({"type": "mcp_list_tools.failed", "item_id": "i"}, RemoteToolsListed(item_id="i", ok=False)),
+    ({"type": "response.mcp_call.completed", "item_id": "i", "output_index": 0}, RemoteCallEnded(item_id="i")),
+    ({"type": "response.mcp_call.failed", "item_id": "i", "output_index": 0}, RemoteCallEnded(item_id="i")),
 ]
 
 NOT_NEEDED: list[dict[str, Any]] = [
@@ -190,7 +241,6 @@ NOT_NEEDED: list[dict[str, Any]] = [
     {"type": "input_audio_buffer.cleared"},
     {"type": "input_audio_buffer.dtmf_event_received", "event": "1", "received_at": 1},
     {"type": "mcp_list_tools.completed", "item_id": "i"},
-    {"type": "mcp_list_tools.failed", "item_id": "i"},
     {"type": "mcp_list_tools.in_progress", "item_id": "i"},
     {"type": "output_audio_buffer.cleared", "response_id": "r"},
     {"type": "output_audio_buffer.started", "response_id": "r"},
@@ -200,8 +250,6 @@ NOT_NEEDED: list[dict[str, Any]] = [
     {"type": "response.content_part.done", **PART, "part": {"type": "audio"}},
     {"type": "response.function_call_arguments.delta", **PART, "call_id": "c", "delta": "{"},
     {"type": "response.function_call_arguments.done", **PART, "call_id": "c", "arguments": "{}", "name": "n"},
-    {"type": "response.mcp_call.completed", "item_id": "i", "output_index": 0},
-    {"type": "response.mcp_call.failed", "item_id": "i", "output_index": 0},
     {"type": "response.mcp_call.in_progress", "item_id": "i", "output_index": 0},
     {"type": "response.mcp_call_arguments.delta", **PART, "delta": "{"},
     {"type": "response.mcp_call_arguments.done", **PART, "arguments": "{}"},
@@ -223,6 +271,24 @@ def test_an_event_of_the_service_means_what_it_should(message: dict[str, Any], m
 def test_an_event_that_tells_nothing_new_is_known_all_the_same(message: dict[str, Any]) -> None:
     ORACLE.validate_python({"event_id": "event_1", **message})
     assert decode(message) == NotNeeded()
+
+
+@pytest.mark.parametrize(
+    ("item", "status", "output"),
+    [
+        ({"error": {"type": "http_error", "code": 500, "message": "no"}}, "failed", "no"),
+        ({"error": "no\nway"}, "failed", "no way"),
+        ({"output": None}, "running", ""),
+    ],
+)
+def test_a_call_of_the_service_tells_what_became_of_it(item: dict[str, Any], status: Any, output: str) -> None:
+    message = {"type": "response.output_item.done", "response_id": "resp_1", "item": {**REMOTE_CALL, **item}}
+    assert decode(message) == RemoteCalled(**CALLED, status=status, output=output)
+
+
+def test_a_list_of_functions_that_is_none_has_none() -> None:
+    message = {"type": "conversation.item.done", "item": {"type": "mcp_list_tools", "id": "l", "tools": 3}}
+    assert decode(message) == RemoteToolsListed(item_id="l", ok=True)
 
 
 def test_every_event_that_openai_declares_has_a_sample_here() -> None:

@@ -17,6 +17,7 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.realtime.session import (
     FunctionTool,
+    RemoteServer,
     Retention,
     SessionConfig,
     Truncation,
@@ -217,3 +218,22 @@ def test_a_service_that_answers_no_change_does_not_fill_the_memory() -> None:
 )
 def test_how_the_service_is_to_forget_is_asked_for_in_its_words(truncation: Truncation, asked: object) -> None:
     assert session_of(replace(CONFIG, truncation=truncation))["truncation"] == asked
+
+
+def test_a_server_that_the_service_is_to_reach_is_named_with_the_functions_also_when_these_change() -> None:
+    server = RemoteServer(label="docs", url="https://docs.example/mcp", authorization="x", allowed=("search",))
+    wired = {
+        "type": "mcp",
+        "server_label": "docs",
+        "server_url": "https://docs.example/mcp",
+        "authorization": "x",
+        "allowed_tools": ["search"],
+        "require_approval": "always",
+    }
+    assert session_of(replace(CONFIG, remote_servers=(server,)))["tools"] == [wired]
+    assert live_update(update(tools=()), (server,))["session"]["tools"] == [wired]
+    mail = RemoteServer(label="mail", connector="connector_gmail", approval="never")
+    assert session_of(replace(CONFIG, remote_servers=(mail,)))["tools"] == [
+        {"type": "mcp", "server_label": "mail", "connector_id": "connector_gmail", "require_approval": "never"}
+    ]
+    assert "authorization" not in repr(server)

@@ -15,7 +15,7 @@ from voicebotd.conversation.events import TurnDetection
 from voicebotd.realtime.dialects import DIALECTS, Dialect
 from voicebotd.realtime.encode import append_audio
 from voicebotd.realtime.protocol import NotNeeded, SessionTold
-from voicebotd.realtime.session import FunctionTool, SessionConfig, full_update
+from voicebotd.realtime.session import FunctionTool, RemoteServer, SessionConfig, full_update
 from voicebotd.realtime.wire import Unsent, Wire
 
 CONFIG = SessionConfig(model="m", instructions="Be kind")
@@ -317,3 +317,19 @@ def test_a_server_is_not_held_to_what_it_was_not_asked_for_nor_to_what_it_never_
     wire.unconfirmed()
     assert wire.confirm(CONFIG, {})[1] == ()
     assert any(sentence.startswith("confirmation") for sentence in wire.missing(CONFIG))
+
+
+def test_only_openais_own_service_is_asked_to_reach_servers_of_functions() -> None:
+    server = RemoteServer(label="docs", url="https://docs.example/mcp")
+    config = replace(CONFIG, remote_servers=(server,))
+    for name in ("openai", "azure", "rehearsal"):
+        wire = Wire(DIALECTS[name])
+        assert [tool["type"] for tool in wire.opening(config)["session"]["tools"]] == ["mcp"]
+        changed = wire.encode(fx.UpdateSession(event_id="e", tools=()))
+        assert isinstance(changed, dict)
+        assert [tool["type"] for tool in changed["session"]["tools"]] == ["mcp"]
+        assert wire.missing(config) == ()
+    wire = Wire(DIALECTS["grok"])
+    assert wire.opening(config)["session"]["tools"] == []
+    assert "remote_mcp: tools.remote_mcp has no effect" in wire.missing(config)
+    assert not any(said.startswith("remote_mcp") for said in wire.missing(CONFIG))

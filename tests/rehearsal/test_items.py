@@ -144,3 +144,14 @@ def test_a_clients_audio_is_kept() -> None:
     content = [{"type": "input_audio", "audio": b"\x01\x02", "transcript": "Hi"}]
     item = item_from_wire({"type": "message", "role": "user", "content": content}, item_id="a", call_id="")
     assert (item.parts[0].pcm, item.parts[0].text) == (b"\x01\x02", "Hi")
+
+
+def test_the_answer_to_a_question_for_approval_is_kept_as_it_came() -> None:
+    given = {"type": "mcp_approval_response", "approval_request_id": "a", "approve": False, "reason": "no"}
+    wire = item_from_wire(given, item_id="i", call_id="").wire()
+    assert wire == {**given, "id": "i", "object": "realtime.item", "status": "completed"}
+
+
+def test_a_call_that_the_service_made_itself_shows_where_and_what_came_of_it() -> None:
+    wire = Item(item_id="m", type="mcp_call", name="search", text="{}", server="docs", output="found").wire()
+    assert (wire["server_label"], wire["name"], wire["arguments"], wire["output"]) == ("docs", "search", "{}", "found")

@@ -124,3 +124,14 @@ def test_a_call_sends_its_arguments_and_names_its_function_at_the_end() -> None:
     assert events[-1]["name"] == "book"
     assert output.item.wire()["arguments"] == arguments
     assert {event["call_id"] for event in events} == {output.item.call_id}
+
+
+def test_a_call_that_the_service_makes_itself_is_over_within_its_response() -> None:
+    outbox, output = made(Call(name="search", arguments='{"q": "hours"}', server="docs", output="found"))
+    events = played(outbox, output)
+    assert types(events)[-3:] == ["mcp_call_arguments.done", "mcp_call.in_progress", "mcp_call.completed"]
+    assert joined(events, "response.mcp_call_arguments.delta") == '{"q": "hours"}'
+    assert events[-1]["item_id"] == output.item.item_id
+    assert "response_id" not in events[-1]
+    item = output.item.wire()
+    assert (item["type"], item["server_label"], item["output"]) == ("mcp_call", "docs", "found")

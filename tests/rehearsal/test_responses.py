@@ -309,3 +309,12 @@ def test_a_brain_remembers_all_but_system_messages() -> None:
         ("call", "f", "{}"),
         ("output", "", ""),
     ]
+
+
+def test_a_call_that_the_service_made_itself_is_remembered_with_what_came_of_it() -> None:
+    call = Item(item_id="m", type="mcp_call", name="search", text="{}", server="docs", output="found")
+    said = Item(item_id="a", type="mcp_approval_response", call_id="x")
+    assert question_of([call, said]).past == (
+        Past(kind="call", name="search", text="{}"),
+        Past(kind="output", text="found"),
+    )

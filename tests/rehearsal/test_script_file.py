@@ -127,3 +127,8 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, document: Any, key: 
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.yaml"):
         load_script(tmp_path / "missing.yaml")
+
+
+def test_a_call_may_be_one_that_the_service_makes_itself(tmp_path: Path) -> None:
+    script = read(tmp_path, {"turns": [{"calls": [{"name": "search", "server": "docs", "output": "found"}]}]})
+    assert script.turns[0].calls == (Call(name="search", arguments="{}", server="docs", output="found"),)

@@ -188,6 +188,7 @@ ANSWERS: dict[str, Any] = {
     "tools.list": t.ToolList(
         tools=[FUNCTION], faults=[t.ToolFault(source="/etc/voicebotd/tools/bad.py", message="line 3: invalid syntax")]
     ),
+    "tools.approve": t.ToolDecided(id="a1", approved=True, server="docs", name="pay"),
     "tools.call": t.ToolCalled(name="opening_hours", output="from nine to five", duration_ms=3),
     "appointments.list": a.AppointmentList(appointments=[APPOINTMENT], time_zone="Europe/Berlin", more=False),
     "appointments.export": a.AppointmentsExport(calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", count=1),

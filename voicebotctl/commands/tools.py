@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from voicebotctl.command import Command, Commands
 from voicebotctl.context import Context
-from voicebotctl.parameters import Parameters, json_or_text, split
+from voicebotctl.parameters import Parameters, given, json_or_text, split
 from voicebotctl.render import clean, one_line, table
 
 
@@ -81,7 +82,26 @@ def _value(text: str, schema: Mapping[str, Any]) -> Any:
     return json_or_text(text)
 
 
+def _approve_arguments(parser: ArgumentParser) -> None:
+    parameters = Parameters("tools.approve")
+    parameters.positional(parser, "approval_request_id")
+    parameters.option(parser, "reason")
+
+
+def _decide(context: Context, args: Namespace, *, approve: bool) -> int:
+    result = context.call("tools.approve", {**given(args, "approval_request_id", "reason"), "approve": approve})
+    context.show(result, _decided)
+    return 0
+
+
+def _decided(result: Mapping[str, Any]) -> str:
+    what = f"{clean(result['server'])}: {clean(result['name'])}"
+    return f"{what} may be called" if result["approved"] else f"{what} is refused"
+
+
 COMMANDS: Commands = {
     "tools": Command(_list, method="tools.list"),
+    "tools approve": Command(partial(_decide, approve=True), method="tools.approve", arguments=_approve_arguments),
+    "tools deny": Command(partial(_decide, approve=False), method="tools.approve", arguments=_approve_arguments),
     "tools call": Command(_call, method="tools.call", arguments=_call_arguments),
 }

@@ -88,6 +88,7 @@ ERRORS: dict[str, ErrorKind] = {
         ErrorKind(
             code=1019, kind="appointments.unavailable", summary="the book cannot be read or written", retryable=True
         ),
+        ErrorKind(code=1020, kind="tool.no_approval", summary="no call waits for this approval"),
     )
 }
 
@@ -295,6 +296,14 @@ METHODS: dict[str, Method] = {
             result="tools.ToolCalled",
             scope="admin",
             errors=("tool.failed",),
+        ),
+        Method(
+            name="tools.approve",
+            summary="decide whether the service may make a call that it asked for",
+            params="tools.ToolApproveParams",
+            result="tools.ToolDecided",
+            scope="control",
+            errors=("tool.no_approval", "conversation.not_running", "link.unavailable"),
         ),
         Method(
             name="appointments.list",

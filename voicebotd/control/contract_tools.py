@@ -56,3 +56,18 @@ class ToolCalled:
     name: str = field(metadata=doc("the function"))
     output: str = field(metadata=doc("what the model would be told"))
     duration_ms: int = field(metadata=doc("how long it took", unit="ms"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolApproveParams:
+    approval_request_id: str = field(metadata=doc("the id of the event approval_requested on topic tool"))
+    approve: bool = field(default=True, metadata=doc("false refuses it"))
+    reason: str = field(default="", metadata=doc("what the model is told about why"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDecided:
+    id: str = field(metadata=doc("the request"))
+    approved: bool = field(metadata=doc("whether the call may be made"))
+    server: str = field(metadata=doc("where"))
+    name: str = field(metadata=doc("which function"))

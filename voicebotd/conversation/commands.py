@@ -96,6 +96,15 @@ class SetTools(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecideApproval(Command):
+    """Whether the service may make a call that waits for that word."""
+
+    approval_id: str
+    approve: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TalkBegin(Command):
     pass
 

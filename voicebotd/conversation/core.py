@@ -24,6 +24,7 @@ from voicebotd.conversation.listening import Listening
 from voicebotd.conversation.patience import PATIENT, Patience
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.records import ConversationRecord
+from voicebotd.conversation.remote_tools import TIMER as REMOTE
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
 from voicebotd.conversation.sessions import Sessions
 from voicebotd.conversation.snapshot import Snapshot
@@ -85,7 +86,8 @@ class Conversation:
 
     def _converse(self, conversation_id: str) -> None:
         hurried = self._policy.hold_input == "while_answering"
-        dialogue = Dialogue(conversation_id, self._ids, whole_pieces=hurried)
+        within_s = self._policy.approve_within_s
+        dialogue = Dialogue(conversation_id, self._ids, whole_pieces=hurried, approve_within_s=within_s)
         self._dialogue = dialogue
         longest_s = self._policy.longest_speech_s
         self._floor = Floor(self._ids, self._standing, dialogue, longest_speech_s=longest_s)
@@ -230,6 +232,8 @@ class Conversation:
             return self._patience.fired(event.name, self._now_s)
         if event.name in OWN_TIMERS:
             return self._own_timer(event.name) if self._timers.fired(event.name) else []
+        if event.name.startswith(REMOTE):
+            return self._dialogue.remote_overdue(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
 
     def _own_timer(self, name: str) -> list[fx.Effect]:

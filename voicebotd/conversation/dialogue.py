@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from voicebotd.conversation import barge_in
+from voicebotd.conversation import commands as cmd
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
 from voicebotd.conversation.context import Spoken
@@ -18,6 +19,7 @@ from voicebotd.conversation.debts import Debts
 from voicebotd.conversation.functions import Functions
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.ledger import Ledger, Piece
+from voicebotd.conversation.remote_tools import RemoteTools
 from voicebotd.conversation.responses import Request, Responses
 from voicebotd.conversation.turns import Turns
 
@@ -32,7 +34,9 @@ class Cut:
 class Dialogue:
     """Events in, effects out, for what is said."""
 
-    def __init__(self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False) -> None:
+    def __init__(
+        self, conversation_id: str, ids: Ids, *, whole_pieces: bool = False, approve_within_s: float = 30.0
+    ) -> None:
         self._ids = ids
         self._cuts: dict[int, Cut] = {}
         self._unended: set[tuple[str, int]] = set()
@@ -42,6 +46,7 @@ class Dialogue:
         self.ledger = Ledger(whole_pieces=whole_pieces)
         self.turns = Turns(conversation_id)
         self.functions = Functions(conversation_id, ids)
+        self.remote = RemoteTools(conversation_id, ids, approve_within_s=approve_within_s)
         self.debts = Debts(ids, self.responses, self.turns, self.functions)
         self.visitor_speaks = False
         self.owes_outputs = False
@@ -54,7 +59,7 @@ class Dialogue:
     @property
     def thinking(self) -> bool:
         talk = self.responses.busy or self.responses.waiting or self.ledger.unfinished
-        return self.debts.promised or talk or self.functions.running
+        return self.debts.promised or talk or self.functions.running or self.remote.running or self.remote.waiting
 
     @property
     def has_begun(self) -> bool:
@@ -102,6 +107,7 @@ class Dialogue:
         being_said = self.visitor_speaks and self.turns.newest_is_spoken
         self._unended.clear()
         self.debts.context.response_created(self.turns.count - being_said)
+        self.remote.response_began()
         return [told, *self.responses.created(event), *self._outputs_are_known()]
 
     def _outputs_are_known(self) -> list[fx.Effect]:
@@ -117,6 +123,8 @@ class Dialogue:
         return [] if self.visitor_speaks else self.settle_outputs()
 
     def item_added(self, event: ev.OutputItemAdded) -> list[fx.Effect]:
+        if event.item_type == "mcp_call":
+            return self.remote.began(event.item_id)
         if event.item_type != "message" or self.responses.is_discarded(event.response_id):
             return []
         self._spoken.setdefault(event.response_id, []).append(event.item_id)
@@ -162,7 +170,8 @@ class Dialogue:
         effects += [*self._over(), *_describe(event), *self._begin_calls(event)]
         if event.status == "completed":
             effects += self.debts.exists(event.response_id)
-        return [*effects, *self.debts.try_again(event, unheard=unheard), *self.responses.done(event, text)]
+        effects += [*self.debts.try_again(event, unheard=unheard), *self.responses.done(event, text)]
+        return [*effects, *self._follow_up()]
 
     def _begin_calls(self, event: ev.ResponseDone) -> list[fx.Effect]:
         begun = self.functions.response_done(event)
@@ -170,6 +179,22 @@ class Dialogue:
             if isinstance(effect, fx.RunTool):
                 self.debts.context.called(effect.call_id, effect.name, effect.arguments, self.turns.count)
         return begun
+
+    def remote_news(self, event: ev.Event) -> list[fx.Effect]:
+        """Something about the calls that the service makes by itself."""
+        return [*self._REMOTE[type(event)](self.remote, event), *self._follow_up()]
+
+    def remote_overdue(self, timer: str) -> list[fx.Effect]:
+        return [*self.remote.overdue(timer), *self._follow_up()]
+
+    def _follow_up(self) -> list[fx.Effect]:
+        """The service does not speak about its own calls unless it is asked to, when no response is being made. While a
+        function of ours runs, the response that follows it serves both."""
+        if not self.remote.settled or self.responses.busy or self.functions.running:
+            return []
+        self.remote.response_began()
+        self.owes_outputs = True
+        return [] if self.visitor_speaks else self.settle_outputs()
 
     def tool_finished(self, event: ev.ToolFinished, *, connected: bool) -> list[fx.Effect]:
         """Deliver the output, interrupted or not; with the last of its round the model goes on.
@@ -284,7 +309,7 @@ class Dialogue:
         nothing = _what_was_heard(None, [])
         waiting = [cut.reply_to for cut in self._cuts.values() if cut.reply_to is not None]
         effects: list[fx.Effect] = [fx.Reply(request_id=reply_to, result=nothing) for reply_to in waiting]
-        effects += self.functions.stop()
+        effects += [*self.functions.stop(), *self.remote.lost()]
         self._cuts.clear()
         token = self._ids.token()
         unfinished = self.ledger.pieces
@@ -302,15 +327,23 @@ class Dialogue:
         self.debts.lost(speaking=self.visitor_speaks and not judged, outputs=self.owes_outputs)
         self.visitor_speaks = self.owes_outputs = False
         self.functions.rounds.lost()
+        remote = self.remote.lost()
         played = self._complete_active()
         self.turns.forget_unrecorded()
         self._spoken.clear()
-        return [*played, *self.responses.forget(kind, message)]
+        return [*remote, *played, *self.responses.forget(kind, message)]
 
     def handle(self, event: ev.Event) -> list[fx.Effect]:
         """Take an event that is about nothing but what is said and what sounds (`HANDLES`)."""
         return self._HANDLERS[type(event)](self, event)
 
+    _REMOTE: ClassVar[dict[type[ev.Event], Callable[[RemoteTools, Any], list[fx.Effect]]]] = {
+        ev.RemoteCalled: RemoteTools.called,
+        ev.RemoteCallEnded: RemoteTools.ended,
+        ev.ApprovalRequested: RemoteTools.asked,
+        ev.RemoteToolsListed: RemoteTools.listed,
+        cmd.DecideApproval: RemoteTools.decide,
+    }
     _HANDLERS: ClassVar[dict[type[ev.Event], Callable[[Dialogue, Any], list[fx.Effect]]]] = {
         ev.ResponseCreated: response_created,
         ev.OutputItemAdded: item_added,
@@ -319,6 +352,11 @@ class Dialogue:
         ev.AssistantTextDelta: text,
         ev.AssistantTextDone: text_done,
         ev.FunctionCalled: function_called,
+        ev.RemoteCalled: remote_news,
+        ev.RemoteCallEnded: remote_news,
+        ev.ApprovalRequested: remote_news,
+        ev.RemoteToolsListed: remote_news,
+        cmd.DecideApproval: remote_news,
         ev.PlayoutStarted: started,
         ev.PlayoutProgressed: progressed,
         ev.PlayoutIdle: idle,

@@ -100,6 +100,16 @@ class CreateFunctionOutput(ToService):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerApproval(ToService):
+    """Whether the service may make the call that it asked for."""
+
+    item_id: str
+    approval_id: str
+    approve: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateResponse(ToService):
     """`instructions` replace the session's for this one response (the service's rule), so they are complete here."""
 

@@ -298,6 +298,46 @@ class FunctionCalled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteCalled(Event):
+    """A call that the service itself made on a server (`mcp_call`), as its item tells it; `output`: or its error."""
+
+    response_id: str
+    item_id: str
+    server: str
+    name: str
+    arguments: str
+    output: str = ""
+    status: Literal["completed", "failed", "running"] = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteCallEnded(Event):
+    """Such a call came to its end, which may be after its response."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(Event):
+    """The service asks whether it may make such a call."""
+
+    approval_id: str
+    server: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteToolsListed(Event):
+    """The service asked a server what functions it has."""
+
+    item_id: str
+    ok: bool
+    server: str = ""
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseDone(Event):
     """Always the last event of a response. `error_code` is set where status is failed.
 

@@ -53,6 +53,8 @@ class Policy:
     """When a cap is reached: after so long the conversation ends even if something is still being said."""
     fill_after_s: float = 2.0
     """After so long a silence while a function runs the visitor is told that it takes a while."""
+    approve_within_s: float = 30.0
+    """How long a call that the service makes waits for somebody's approval."""
     context_turns: int = 20
     """How many turns a new session is told of what was said before it."""
     limit_s: float = 5.0

@@ -79,6 +79,10 @@ FROM_SESSION: tuple[type[ev.Event], ...] = (
     ev.AssistantTextDelta,
     ev.AssistantTextDone,
     ev.FunctionCalled,
+    ev.RemoteCalled,
+    ev.RemoteCallEnded,
+    ev.ApprovalRequested,
+    ev.RemoteToolsListed,
     ev.ResponseDone,
     ev.RateLimited,
     ev.ServerError,
@@ -114,7 +118,12 @@ NEEDS_SESSION: tuple[type[ev.Event], ...] = (
     cmd.TalkEnd,
     cmd.RollSession,
 )
-NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (*NEEDS_SESSION, cmd.InterruptResponse, cmd.StopConversation)
+NEEDS_CONVERSATION: tuple[type[ev.Event], ...] = (
+    *NEEDS_SESSION,
+    cmd.InterruptResponse,
+    cmd.StopConversation,
+    cmd.DecideApproval,
+)
 
 NOT_RUNNING = Refused("conversation.not_running", "no conversation is running", "start one: voicebotctl start")
 ALREADY_RUNNING = Refused(
@@ -162,6 +171,7 @@ def _live(state: State) -> dict[type[ev.Event], Cell]:
         cmd.SendMessage: anywhere,
         cmd.RequestResponse: anywhere,
         cmd.InterruptResponse: anywhere,
+        cmd.DecideApproval: anywhere,
         cmd.TalkBegin: _to(HEARING, state),
         cmd.TalkEnd: anywhere,
     }
@@ -187,6 +197,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_TOOLS, _to(CONNECTING)),
         **_cells(STANDING, _to(CONNECTING)),
         **_cells(NEEDS_SESSION, NO_LINK),
+        cmd.DecideApproval: NO_LINK,
         ev.LinkReady: Handled(LIVE),
         ev.LinkLost: _to(CONNECTING, OFF),
         cmd.StartConversation: ALREADY_RUNNING,
@@ -205,6 +216,7 @@ TABLE: dict[State, dict[type[ev.Event], Cell]] = {
         **_cells(FROM_TOOLS, _to(DOZING)),
         **_cells(STANDING, _to(DOZING)),
         **_cells(NEEDS_SESSION, _to(CONNECTING)),
+        cmd.DecideApproval: NO_LINK,
         ev.VoiceStarted: _to(CONNECTING, DOZING),
         ev.LocalTurnStarted: _to(CONNECTING, DOZING),
         ev.TimerFired: _to(DOZING, OFF),

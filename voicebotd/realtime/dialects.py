@@ -57,7 +57,8 @@ class Dialect:
 
 
 def _lacking(names: str) -> frozenset[str]:
-    return frozenset(names.split())
+    """Only OpenAI's own service reaches servers of functions by itself, so no other is asked to."""
+    return frozenset({*names.split(), "remote_mcp"})
 
 
 _VOICE = ("audio", "output", "voice")
@@ -92,6 +93,7 @@ _TABLE = (
         key="optional",
         shape=None,
         confirms="perhaps",
+        lacks=_lacking(""),
     ),
     # By the source of 1.1.0: its detector goes on whatever it is told, so nobody else can end a turn; it takes a
     # truncate and does nothing; a clear is an unknown event. An answer that is asked for at the end of a turn can come

@@ -10,6 +10,7 @@ import json
 from base64 import b64encode
 
 from voicebotd.conversation.effects import (
+    AnswerApproval,
     AppendAudio,
     CancelResponse,
     ClearInput,
@@ -72,7 +73,7 @@ def _body(effect: ToService) -> JsonObject:  # noqa: PLR0911 (one return for eac
         case CreateMessage(previous_item_id=str(previous_item_id)):
             item = _item(effect)
             return {"type": "conversation.item.create", "previous_item_id": previous_item_id, "item": item}
-        case CreateMessage() | CreateFunctionCall() | CreateFunctionOutput():
+        case CreateMessage() | CreateFunctionCall() | CreateFunctionOutput() | AnswerApproval():
             return {"type": "conversation.item.create", "item": _item(effect)}
         case CreateResponse():
             return _response_create(effect)
@@ -96,7 +97,7 @@ def _body(effect: ToService) -> JsonObject:  # noqa: PLR0911 (one return for eac
     raise TypeError(f"{type(effect).__name__} is not for the service")
 
 
-def _item(effect: CreateMessage | CreateFunctionCall | CreateFunctionOutput) -> JsonObject:
+def _item(effect: CreateMessage | CreateFunctionCall | CreateFunctionOutput | AnswerApproval) -> JsonObject:
     if isinstance(effect, CreateFunctionCall):
         return {
             "id": effect.item_id,
@@ -111,6 +112,14 @@ def _item(effect: CreateMessage | CreateFunctionCall | CreateFunctionOutput) -> 
             "type": "function_call_output",
             "call_id": effect.call_id,
             "output": effect.output,
+        }
+    if isinstance(effect, AnswerApproval):
+        return {
+            "id": effect.item_id,
+            "type": "mcp_approval_response",
+            "approval_request_id": effect.approval_id,
+            "approve": effect.approve,
+            **({"reason": effect.reason} if effect.reason else {}),
         }
     # The service takes an assistant's words only as output, everybody else's only as input.
     part = "output_text" if effect.role == "assistant" else "input_text"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from voicebotd.conversation.effects import (
+    AnswerApproval,
     CancelResponse,
     ClearInput,
     CommitInput,
@@ -31,6 +32,8 @@ class Feature:
     messages: tuple[type[ToService], ...] = ()
     answered: bool = False
     setting: tuple[str, ...] = ()
+    tool_type: str = ""
+    """Tools of this type are left out of the session then."""
     unset: object = None
 
 
@@ -91,6 +94,9 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             without="session.max_output_tokens has no effect", setting=("max_output_tokens",), unset="inf"
         ),
         "truncation": Feature(without="session.truncation has no effect", setting=("truncation",), unset="auto"),
+        "remote_mcp": Feature(
+            without="tools.remote_mcp has no effect", messages=(AnswerApproval,), answered=True, tool_type="mcp"
+        ),
         "tool_choice": Feature(without="session.tool_choice has no effect", setting=("tool_choice",), unset="auto"),
     }
 )

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Literal, cast, get_args
 
 from voicebotd.conversation.events import (
+    ApprovalRequested,
     AssistantTextDelta,
     AssistantTextDone,
     AudioDelta,
@@ -29,6 +30,9 @@ from voicebotd.conversation.events import (
     ItemTruncated,
     OutputItemAdded,
     RateLimited,
+    RemoteCalled,
+    RemoteCallEnded,
+    RemoteToolsListed,
     ResponseCreated,
     ResponseDone,
     ResponseStatus,
@@ -122,7 +126,9 @@ def _error(message: JsonObject) -> Decoded:
     )
 
 
-def _about_item(event: type[InputCommitted | InputTimedOut | ItemDeleted], message: JsonObject) -> Decoded:
+def _about_item(
+    event: type[InputCommitted | InputTimedOut | ItemDeleted | RemoteCallEnded], message: JsonObject
+) -> Decoded:
     return event(item_id=identifier(message, "item_id"))
 
 
@@ -206,7 +212,51 @@ def _output_item_added(message: JsonObject) -> Decoded:
 def _output_item_done(message: JsonObject) -> Decoded:
     """A function call is complete here; `function_call_arguments.done` would only say it twice."""
     item = nested(message, "item")
-    return _call(item, identifier(message, "response_id")) if _is_call(item) else NotNeeded()
+    if _is_call(item):
+        return _call(item, identifier(message, "response_id"))
+    if item.get("type") == "mcp_call":
+        return _remote_call(item, identifier(message, "response_id"))
+    if item.get("type") == "mcp_approval_request":
+        return ApprovalRequested(
+            approval_id=identifier(item, "id"),
+            server=identifier(item, "server_label"),
+            name=identifier(item, "name"),
+            arguments=optional_text(item, "arguments"),
+        )
+    return NotNeeded()
+
+
+def _remote_call(item: JsonObject, response_id: str) -> Decoded:
+    """Its end is told by an event of its own too; one that a cancel cut short has neither output nor error."""
+    error, output = item.get("error"), optional_text(item, "output")
+    status: Literal["completed", "failed", "running"] = "completed" if output else "running"
+    if error:
+        status, told = "failed", error if isinstance(error, dict) else {}
+        output = optional_text(told, "message") or one_line(error, 300)
+    return RemoteCalled(
+        response_id=response_id,
+        item_id=identifier(item, "id"),
+        server=identifier(item, "server_label"),
+        name=identifier(item, "name"),
+        arguments=optional_text(item, "arguments"),
+        output=output,
+        status=status,
+    )
+
+
+def _item_done(message: JsonObject) -> Decoded:
+    """Of items only a server's list of functions is told nowhere else."""
+    item = nested(message, "item")
+    if item.get("type") != "mcp_list_tools":
+        return NotNeeded()
+    tools = item.get("tools")
+    names = [tool.get("name") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return RemoteToolsListed(
+        item_id=identifier(item, "id"),
+        ok=True,
+        server=optional_text(item, "server_label"),
+        functions=tuple(name for name in names if isinstance(name, str)),
+    )
 
 
 def _is_call(item: JsonObject) -> bool:
@@ -355,6 +405,7 @@ _DECODERS: dict[str, Callable[[JsonObject], Decoded]] = {
     "conversation.item.input_audio_transcription.completed": _user_done,
     "conversation.item.input_audio_transcription.failed": _user_failed,
     "conversation.item.added": _item_added,
+    "conversation.item.done": _item_done,
     "conversation.item.deleted": partial(_about_item, ItemDeleted),
     "conversation.item.truncated": _item_truncated,
     "response.created": _response_created,
@@ -368,19 +419,22 @@ _DECODERS: dict[str, Callable[[JsonObject], Decoded]] = {
     "response.output_text.done": partial(_text_done, "text"),
     "response.done": _response_done,
     "rate_limits.updated": _rate_limits,
+    "mcp_list_tools.failed": lambda message: RemoteToolsListed(item_id=identifier(message, "item_id"), ok=False),
+    "response.mcp_call.completed": partial(_about_item, RemoteCallEnded),
+    "response.mcp_call.failed": partial(_about_item, RemoteCallEnded),
 }
 
 _NOT_NEEDED = frozenset(
     """
-    conversation.created conversation.item.done conversation.item.retrieved
+    conversation.created conversation.item.retrieved
     conversation.item.input_audio_transcription.segment
     input_audio_buffer.cleared input_audio_buffer.dtmf_event_received
-    mcp_list_tools.completed mcp_list_tools.failed mcp_list_tools.in_progress
+    mcp_list_tools.completed mcp_list_tools.in_progress
     output_audio_buffer.cleared output_audio_buffer.started output_audio_buffer.stopped
     ping
     response.content_part.added response.content_part.done
     response.function_call_arguments.delta response.function_call_arguments.done
-    response.mcp_call.completed response.mcp_call.failed response.mcp_call.in_progress
+    response.mcp_call.in_progress
     response.mcp_call_arguments.delta response.mcp_call_arguments.done
     """.split()  # noqa: SIM905 (as a list it would fill a page)
 )

@@ -22,6 +22,19 @@ from voicebotd.conversation.events import (
 )
 from voicebotd.realtime.fields import JsonObject
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteServer:
+    """A server whose functions the service itself calls (openai-python `response_mcp`). One of `url`, `connector`."""
+
+    label: str
+    url: str | None = None
+    connector: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+    allowed: tuple[str, ...] | None = None
+    approval: Literal["always", "never"] = "always"
+
+
 NoiseReduction = Literal["near_field", "far_field"]
 ReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
 ToolChoice = Literal["auto", "none", "required"]
@@ -63,6 +76,7 @@ class SessionConfig:
     reasoning_effort: ReasoningEffort | None = None
     """Left out for a model that does not reason: it would refuse the whole session."""
     tools: tuple[FunctionTool, ...] = ()
+    remote_servers: tuple[RemoteServer, ...] = ()
     tool_choice: ToolChoice = "auto"
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
 
@@ -77,8 +91,10 @@ def full_update(config: SessionConfig) -> JsonObject:
     return {"type": "session.update", "session": wire(config)}
 
 
-def live_update(effect: UpdateSession) -> JsonObject:
+def live_update(effect: UpdateSession, remote_servers: tuple[RemoteServer, ...] = ()) -> JsonObject:
     """Return the `session.update` for a change while the session runs: only what `effect` names.
+
+    Other functions replace all of the tools, so the servers that the session has are named with them.
 
     Never the voice: once audio was output, the service drops the whole update that names one.
     """
@@ -88,7 +104,7 @@ def live_update(effect: UpdateSession) -> JsonObject:
     if effect.turn_detection is not None:
         session["audio"] = {"input": {"turn_detection": wire_turn_detection(effect.turn_detection)}}
     if effect.tools is not None:
-        session["tools"] = wire_tools(effect.tools)
+        session["tools"] = [*wire_tools(effect.tools), *wire_remote_servers(remote_servers)]
     return {"type": "session.update", "event_id": effect.event_id, "session": session}
 
 
@@ -167,7 +183,7 @@ def wire(config: SessionConfig) -> JsonObject:
         "output_modalities": [config.output],
         "max_output_tokens": config.max_output_tokens,
         "truncation": wire_truncation(config.truncation),
-        "tools": wire_tools(config.tools),
+        "tools": [*wire_tools(config.tools), *wire_remote_servers(config.remote_servers)],
         "tool_choice": config.tool_choice,
         "audio": {
             "input": {
@@ -207,6 +223,24 @@ def wire_tools(tools: tuple[FunctionTool, ...]) -> list[JsonObject]:
         {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
         for tool in tools
     ]
+
+
+def wire_remote_servers(servers: tuple[RemoteServer, ...]) -> list[JsonObject]:
+    """Return the servers that the service is to reach as it takes them."""
+    return [_without_nothing(server) for server in servers]
+
+
+def _without_nothing(server: RemoteServer) -> JsonObject:
+    made: JsonObject = {
+        "type": "mcp",
+        "server_label": server.label,
+        "server_url": server.url,
+        "connector_id": server.connector,
+        "authorization": server.authorization,
+        "allowed_tools": None if server.allowed is None else list(server.allowed),
+        "require_approval": server.approval,
+    }
+    return {name: value for name, value in made.items() if value is not None}
 
 
 def wire_turn_detection(wanted: TurnDetection) -> JsonObject | None:

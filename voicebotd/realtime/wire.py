@@ -34,7 +34,7 @@ from voicebotd.realtime.fields import JsonObject
 from voicebotd.realtime.granted import confirm
 from voicebotd.realtime.protocol import Decoded, SessionTold, decode
 from voicebotd.realtime.resampling import RateConverter
-from voicebotd.realtime.session import SessionConfig, live_update, wire
+from voicebotd.realtime.session import RemoteServer, SessionConfig, live_update, wire
 from voicebotd.realtime.shapes import (
     flat,
     flat_message,
@@ -78,6 +78,7 @@ class Wire:
         self._lacks = set(dialect.lacks)
         self._asked: OrderedDict[str, str] = OrderedDict()
         self._untold_calls: set[str] = set()
+        self._remote_servers: tuple[RemoteServer, ...] = ()
         self._sent_bytes = 0
         self._sounding: AudioDelta | None = None
         self._rates_hz = (dialect.input_rate_hz, dialect.output_rate_hz)
@@ -108,6 +109,7 @@ class Wire:
 
     def opening(self, config: SessionConfig) -> JsonObject:
         """Return the `session.update` that opens the session."""
+        self._remote_servers = config.remote_servers
         return {"type": "session.update", "session": self._shaped(self._asked_for(config))}
 
     def encode(self, effect: ToService | UpdateSession) -> JsonObject | Unsent:
@@ -150,7 +152,7 @@ class Wire:
             return Unsent(feature="commit", answer=_refusal("commit", effect.event_id))
         if effect.turn_detection is not None:
             effect = replace(effect, turn_detection=self._detection(effect.turn_detection))
-        update = live_update(effect)
+        update = live_update(effect, self._remote_servers)
         return {**update, "session": self._shaped(self._possible(update["session"]))}
 
     def _asked_for(self, config: SessionConfig) -> JsonObject:
@@ -174,7 +176,11 @@ class Wire:
 
     def _possible(self, session: JsonObject) -> JsonObject:
         lacking = (FEATURES[name].setting for name in self.lacks)
-        return without(session, [path for path in lacking if path])
+        kept = without(session, [path for path in lacking if path])
+        absent = {FEATURES[name].tool_type for name in self.lacks} - {""}
+        if absent and "tools" in kept:
+            kept["tools"] = [tool for tool in kept["tools"] if tool["type"] not in absent]
+        return kept
 
     def _shaped(self, session: JsonObject) -> JsonObject:
         shaped = (
@@ -272,7 +278,7 @@ _OVERRIDES = {
 }
 """What a single response can have otherwise than the session, by the feature that it needs."""
 
-_NOT_IN_BETA = frozenset({"idle_timeout", "truncation"})
+_NOT_IN_BETA = frozenset({"idle_timeout", "truncation", "remote_mcp"})
 
 _POSITIONS = {
     "input_audio_buffer.speech_started": "audio_start_ms",
@@ -292,6 +298,8 @@ def _refusal(feature: str, event_id: str) -> ServerError:
 
 def _is_wanted(name: str, session: JsonObject) -> bool:
     feature = FEATURES[name]
+    if feature.tool_type:
+        return any(tool["type"] == feature.tool_type for tool in session["tools"])
     if not feature.setting:
         return True
     there, value = lookup(session, feature.setting)

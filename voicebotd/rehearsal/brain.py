@@ -23,10 +23,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A function to call; `arguments` is a JSON object as text."""
+    """A function to call; `arguments` is a JSON object as text.
+
+    `server`: this service makes the call itself, on the server of that label, and `output` is what comes of it.
+    """
 
     name: str
     arguments: str
+    server: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,7 +41,7 @@ def filled(part: Line | Call, outputs: Mapping[str, Any]) -> Line | Call:
     new = _GAP.sub(lambda gap: _value(gap, outputs, quoted=isinstance(part, Call)), text)
     if new == text:
         return part
-    return Call(name=part.name, arguments=new) if isinstance(part, Call) else Line(text=new, pcm=_murmured(new))
+    return replace(part, arguments=new) if isinstance(part, Call) else Line(text=new, pcm=_murmured(new))
 
 
 @lru_cache(maxsize=64)

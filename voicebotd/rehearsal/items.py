@@ -49,13 +49,17 @@ class Item:
     """A message, a function call, or its output. `text` is the call's arguments or the output's text."""
 
     item_id: str
-    type: Literal["message", "function_call", "function_call_output"]
+    type: Literal["message", "function_call", "function_call_output", "mcp_call", "mcp_approval_response"]
     status: ItemStatus = "completed"
     role: Literal["system", "user", "assistant"] = "assistant"
     parts: list[Part] = field(default_factory=list)
     name: str = ""
     call_id: str = ""
     text: str = ""
+    server: str = ""
+    """Of a call that this service makes itself: the server's label."""
+    output: str | None = None
+    approve: bool = False
     truncated: bool = False
     """A truncated message takes no more audio, even where its response still runs."""
     kept_text: str = ""
@@ -71,6 +75,11 @@ class Item:
         common = {"id": self.item_id, "object": "realtime.item", "type": self.type, "status": self.status}
         if self.type == "function_call":
             return {**common, "name": self.name, "call_id": self.call_id, "arguments": self.text}
+        if self.type == "mcp_call":
+            made = {"server_label": self.server, "name": self.name, "arguments": self.text}
+            return {**common, **made, "output": self.output, "error": None}
+        if self.type == "mcp_approval_response":
+            return {**common, "approval_request_id": self.call_id, "approve": self.approve, "reason": self.text}
         if self.type == "function_call_output":
             return {**common, "call_id": self.call_id, "output": self.text}
         content = [part.wire(with_audio=with_audio) for part in self.parts]
@@ -97,6 +106,14 @@ def item_from_wire(given: dict[str, Any], *, item_id: str, call_id: str) -> Item
             status=status,
             call_id=given["call_id"],
             text=given["output"],
+        )
+    if given["type"] == "mcp_approval_response":
+        return Item(
+            item_id=item_id,
+            type="mcp_approval_response",
+            call_id=given["approval_request_id"],
+            approve=given["approve"],
+            text=given.get("reason") or "",
         )
     parts = [
         Part(type=part["type"], text=part.get("text", part.get("transcript")), pcm=bytearray(part.get("audio", b"")))

@@ -134,11 +134,35 @@ class CallOutput(Output):
         )
 
 
+class RemoteOutput(CallOutput):
+    """A call that the service makes by itself: no sooner are its arguments there than its output is."""
+
+    def __init__(self, outbox: Outbox, item: Item, place: dict[str, Any], call: Call) -> None:
+        super().__init__(outbox, item, place, call)
+        self._place = place
+        self._output = call.output
+
+    def send(self, piece: Piece) -> None:
+        self.sent_text += piece.text
+        self.item.text = self.sent_text
+        self._outbox.emit("response.mcp_call_arguments.delta", **self._place, delta=piece.text)
+
+    def close(self) -> None:
+        self._outbox.emit("response.mcp_call_arguments.done", **self._place, arguments=self.sent_text)
+        place = {name: self._place[name] for name in ("item_id", "output_index")}
+        self._outbox.emit("response.mcp_call.in_progress", **place)
+        self.item.output = self._output
+        self._outbox.emit("response.mcp_call.completed", **place)
+
+
 def make_output(
     outbox: Outbox, part: Line | Call, *, modality: Literal["audio", "text"], response_id: str, output_index: int
 ) -> Output:
     item_id = outbox.new_id("item")
     place = {"response_id": response_id, "item_id": item_id, "output_index": output_index}
+    if isinstance(part, Call) and part.server:
+        item = Item(item_id=item_id, type="mcp_call", status="in_progress", name=part.name, server=part.server)
+        return RemoteOutput(outbox, item, place, part)
     if isinstance(part, Call):
         call_id = outbox.new_id("call")
         item = Item(item_id=item_id, type="function_call", status="in_progress", name=part.name, call_id=call_id)

@@ -210,6 +210,8 @@ def past_of(items: Iterable[Item]) -> tuple[Past, ...]:
             past.append(Past(kind="call", name=item.name, text=item.text))
         elif item.type == "function_call_output":
             past.append(Past(kind="output", text=item.text))
-        elif item.role != "system":
+        elif item.type == "mcp_call":
+            past += [Past(kind="call", name=item.name, text=item.text), Past(kind="output", text=item.output or "")]
+        elif item.type == "message" and item.role != "system":
             past.append(Past(kind=item.role, text=item.said))
     return tuple(past)

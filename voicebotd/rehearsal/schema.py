@@ -31,7 +31,21 @@ _FUNCTION_TOOL = record(
     {"type": choice("function"), "name": text(), "description": text(), "parameters": by_kind({dict: checks.anything})},
     required=("name",),
 )
-_TOOLS = array(tagged("type", {"function": _FUNCTION_TOOL}))
+_MCP_TOOL = record(
+    {
+        "type": choice("mcp"),
+        "server_label": text(),
+        "server_url": text(),
+        "connector_id": text(),
+        "server_description": text(),
+        "authorization": text(),
+        "headers": nullable(by_kind({dict: checks.anything})),
+        "allowed_tools": nullable(by_kind({list: array(text()), dict: checks.anything})),
+        "require_approval": nullable(by_kind({str: choice("always", "never"), dict: checks.anything})),
+    },
+    required=("server_label",),
+)
+_TOOLS = array(tagged("type", {"function": _FUNCTION_TOOL, "mcp": _MCP_TOOL}))
 _FORCED_FUNCTION = record({"type": choice("function"), "name": text()}, required=("name",))
 _TOOL_CHOICE = by_kind({str: choice("none", "auto", "required"), dict: tagged("type", {"function": _FORCED_FUNCTION})})
 
@@ -141,8 +155,19 @@ _FUNCTION_OUTPUT = record(
     {**_COMMON, "type": choice("function_call_output"), "call_id": text(), "output": text()},
     required=("call_id", "output"),
 )
+_APPROVAL = record(
+    {
+        **_COMMON,
+        "type": choice("mcp_approval_response"),
+        "approval_request_id": text(),
+        "approve": checks.flag,
+        "reason": nullable(text()),
+    },
+    required=("approval_request_id", "approve"),
+)
 _ITEMS = {"message": _MESSAGE, "function_call": _FUNCTION_CALL, "function_call_output": _FUNCTION_OUTPUT}
-_ITEM = tagged("type", _ITEMS)
+_SENT = {**_ITEMS, "mcp_approval_response": _APPROVAL}
+_ITEM = tagged("type", _SENT)
 _REFERENCE = record({"type": choice("item_reference"), "id": text()}, required=("id",))
 
 # --- Events ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ A script is a YAML file; `scripts/default.yaml`, `demo.yaml` and `appointments.y
         calls:                 functions that it then calls; the next turn is the answer to their outputs
           - name: TEXT
             arguments: {…}     optional, an object
+            server: LABEL      optional: the service itself calls it on that server (a tool of type mcp) …
+            output: TEXT       … and this is what comes of it
       - when_text_contains: TEXT    not in the sequence: answers every written message that contains TEXT (in any
         says: …                     case), and takes no turn
     after_last: repeat|last    after the last turn, start again (the default), or stay at the last turn
@@ -105,7 +107,7 @@ class _Reader:
         )
 
     def _call(self, given: Any, key: str) -> Call:
-        entry = self._object(given, key, ("name", "arguments"))
+        entry = self._object(given, key, ("name", "arguments", "server", "output"))
         arguments = entry.get("arguments", {})
         if not isinstance(arguments, dict):
             raise self._wrong(f"{key}.arguments", "must be an object")
@@ -113,7 +115,8 @@ class _Reader:
             text = json.dumps(arguments, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise self._wrong(f"{key}.arguments", f"is not JSON: {error}") from error
-        return Call(name=self._text(entry.get("name"), f"{key}.name"), arguments=text)
+        remote = {each: self._text(entry[each], f"{key}.{each}") for each in ("server", "output") if each in entry}
+        return Call(name=self._text(entry.get("name"), f"{key}.name"), arguments=text, **remote)
 
     def _line(self, given: Any, key: str) -> Line:
         if not isinstance(given, dict):

@@ -8,6 +8,7 @@ Nothing here blocks anybody: what is slow is a server's own task.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import random
 from collections.abc import Callable, Sequence
@@ -48,7 +49,15 @@ def installed() -> bool:
 class _Kept:
     """A server that is wanted, and what was heard of it."""
 
-    def __init__(self, spec: Spec, toolbox: Toolbox, *, reveal: Callable[[str], str], timing: Timing) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        toolbox: Toolbox,
+        *,
+        reveal: Callable[[str], str],
+        timing: Timing,
+        moved: Callable[[], None],
+    ) -> None:
         from voicebotd.tools.mcp_server import McpServer  # noqa: PLC0415 - the extra may be missing
 
         self.spec = spec
@@ -56,6 +65,7 @@ class _Kept:
             spec, reveal=reveal, chance=random.random, on_listed=self.listed, on_state=self.show, timing=timing
         )
         self._toolbox = toolbox
+        self._moved = moved
         self._tools: tuple[Tool, ...] = ()
         self._problems: tuple[str, ...] = ()
         self.task: asyncio.Task[None] | None = None
@@ -80,6 +90,7 @@ class _Kept:
         is told other functions again and again is paid for anew each time."""
         if self.dropped:
             return
+        self._moved()
         status = self.server.status
         problem = "; ".join(self._problems)
         if status.state != "ready" and status.reason:
@@ -108,6 +119,7 @@ class McpServers:
         self._kept: dict[str, _Kept] = {}
         self._named: set[str] = set()
         """Those of which it is said that the extra is missing."""
+        self._moved = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._closing = False
 
@@ -129,6 +141,14 @@ class McpServers:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._group = None
+
+    async def settled(self, within_s: float) -> None:
+        """Return when every server is there or has been found not to be, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while any(report.state == "connecting" for report in self.reports):
+                    self._moved.clear()
+                    await self._moved.wait()
 
     async def disconnect(self) -> None:
         """End every server. Bounded: a server that does not want to end is killed."""
@@ -161,7 +181,9 @@ class McpServers:
         self._named = set(self._wanted)
 
     def _keep(self, spec: Spec, group: asyncio.TaskGroup) -> None:
-        kept = self._kept[spec.name] = _Kept(spec, self._toolbox, reveal=self._reveal, timing=self._timing)
+        kept = self._kept[spec.name] = _Kept(
+            spec, self._toolbox, reveal=self._reveal, timing=self._timing, moved=self._moved.set
+        )
         kept.task = group.create_task(kept.server.run(), name=f"mcp {spec.name}")
 
     def _drop(self, name: str) -> None:

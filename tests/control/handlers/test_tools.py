@@ -150,3 +150,10 @@ async def test_a_server_that_comes_changes_what_the_running_session_is_told(open
 async def weather() -> str:
     """Tell the weather."""
     return "fine"
+
+
+async def test_an_approval_without_a_conversation_is_refused(open_box, fakes):
+    async with open_box(toolbox=shop()) as box:
+        with pytest.raises(fakes.RefusedError) as refused:
+            await box.call("tools.approve", approval_request_id="a1")
+        assert refused.value.kind == "conversation.not_running"

@@ -49,3 +49,13 @@ def test_a_function_that_fails_or_is_not_there_is_the_daemons_error(ctl, daemon)
 def test_what_a_function_says_cannot_write_to_the_terminal(ctl, daemon):
     daemon.answers["tools.call"]["output"] = "open\x1b[2J"
     assert "\x1b" not in ctl("tools", "call", "opening_hours").out
+
+
+def test_a_call_of_the_service_is_approved_or_refused_by_its_id(ctl, daemon):
+    assert ctl("tools", "approve", "a1").out == "docs: pay may be called\n"
+    daemon.answers["tools.approve"]["approved"] = False
+    assert ctl("tools", "deny", "a1", "--reason", "no").out == "docs: pay is refused\n"
+    assert [params for method, params in daemon.sent() if method == "tools.approve"] == [
+        {"approval_request_id": "a1", "approve": True},
+        {"approval_request_id": "a1", "approve": False, "reason": "no"},
+    ]

@@ -9,8 +9,10 @@ from uuid import uuid4
 from voicebotd.control.caller import Caller
 from voicebotd.control.contract_params import NoParams
 from voicebotd.control.contract_tools import (
+    ToolApproveParams,
     ToolCalled,
     ToolCallParams,
+    ToolDecided,
     ToolEntry,
     ToolFault,
     ToolList,
@@ -19,6 +21,7 @@ from voicebotd.control.contract_tools import (
 from voicebotd.control.dispatcher import Handler
 from voicebotd.control.handlers.box import Box
 from voicebotd.control.jsonrpc import refusal
+from voicebotd.conversation import commands as cmd
 from voicebotd.tools.registry import Call
 
 
@@ -54,4 +57,15 @@ def tool_handlers(box: Box) -> dict[str, Handler]:
             raise refusal("tool.failed", message, hint="voicebotctl tools shows its arguments")
         return ToolCalled(name=params.name, output=outcome.output, duration_ms=outcome.duration_ms)
 
-    return {"tools.list": list_, "tools.call": call}
+    async def approve(params: ToolApproveParams, _caller: Caller) -> ToolDecided:
+        result = await box.command(
+            lambda number: cmd.DecideApproval(
+                request_id=number,
+                approval_id=params.approval_request_id,
+                approve=params.approve,
+                reason=params.reason,
+            )
+        )
+        return ToolDecided(**result)
+
+    return {"tools.list": list_, "tools.call": call, "tools.approve": approve}
