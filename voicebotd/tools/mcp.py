@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import importlib.util
 import random
 from collections.abc import Callable, Sequence
@@ -119,6 +120,8 @@ class McpServers:
         self._kept: dict[str, _Kept] = {}
         self._named: set[str] = set()
         """Those of which it is said that the extra is missing."""
+        self._loaded = False
+        self._loading: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._closing = False
@@ -168,9 +171,19 @@ class McpServers:
         if not self._is_installed():
             self._name_missing()
             return
+        if self._wanted and not self._loaded:
+            self._loading = self._loading or self._group.create_task(self._load(), name="mcp load")
+            return
         for name, spec in self._wanted.items():
             if name not in self._kept:
                 self._keep(spec, self._group)
+
+    async def _load(self) -> None:
+        """The official client takes seconds to load on a small machine: apart, for the daemon's loop serves others."""
+        for module in ("mcp_server", "mcp_offer"):
+            await asyncio.to_thread(importlib.import_module, f"voicebotd.tools.{module}")
+        self._loaded = True
+        self._arrange()
 
     def _name_missing(self) -> None:
         for name in self._named - self._wanted.keys():
