@@ -98,7 +98,8 @@ class McpServer:
             why = self._cause(why)
             deaths = 1 if time.monotonic() - began_s >= self._timing.lived_s else deaths + 1
             pause_s = words.pause_s(deaths, self._chance())
-            log.warning("a server is not there", server=self.spec.name, reason=why, again_in_s=round(pause_s, 1))
+            tell = log.debug if why == self.status.reason else log.warning  # once, not once a minute for months
+            tell("a server is not there", server=self.spec.name, reason=why, again_in_s=round(pause_s, 1))
             self._enter("waiting", why)
             await asyncio.sleep(pause_s)
             self.status.restarts += 1
