@@ -23,6 +23,7 @@ from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.listening import Listening
 from voicebotd.conversation.patience import PATIENT, Patience
 from voicebotd.conversation.policy import Policy
+from voicebotd.conversation.pulse import PULSES, Pulse
 from voicebotd.conversation.records import ConversationRecord
 from voicebotd.conversation.remote_tools import TIMER as REMOTE
 from voicebotd.conversation.responses import NOTHING_TO_CANCEL, Request
@@ -30,7 +31,7 @@ from voicebotd.conversation.sessions import Sessions
 from voicebotd.conversation.snapshot import Snapshot
 from voicebotd.conversation.spending import Spending
 from voicebotd.conversation.standing import Standing
-from voicebotd.conversation.states import DOZED, TABLE, Handled, Late, Refused, State
+from voicebotd.conversation.states import DOZED, SIGNS_OF_LIFE, TABLE, Handled, Late, Refused, State
 from voicebotd.conversation.timers import Timers
 from voicebotd.conversation.visitor import Visitor
 from voicebotd.conversation.wanted import describe
@@ -95,6 +96,7 @@ class Conversation:
         self._farewell = Farewell(self._ids, self._desk, dialogue, self._floor)
         lasting = (self._policy, self._ids, self._standing, self._desk, self._listening)
         self._sessions = Sessions(*lasting, dialogue=dialogue, floor=self._floor, visitor=self._visitor)
+        self._pulse = Pulse(answer_within_s=self._policy.confirm_within_s)
         self._patience = Patience(self._policy, self._ids, dialogue, self._sessions)
 
     def snapshot(self) -> Snapshot:
@@ -136,6 +138,10 @@ class Conversation:
             self._patience.sign(self._now_s)
         if isinstance(event, cmd.Command | ev.VoiceStarted | ev.VoiceStopped):
             self._stirred_at_s = self._now_s
+        if kind in SIGNS_OF_LIFE:
+            self._pulse.sign()
+        elif isinstance(event, ev.VoiceStarted | ev.VoiceStopped) and self._standing.service_detects:
+            self._pulse.expect(self._now_s)
         if self._record is not None and not self._sessions.ready:
             judged_until_s = self._floor.judged_until_s
             if self._listening.stir(event, self._now_s, judged_until_s=judged_until_s):
@@ -228,6 +234,8 @@ class Conversation:
         if event.name == FILL:
             still_at_it = self._standing.with_instructions(STILL_AT_IT)
             return self._dialogue.fill(still_at_it) if self._timers.fired(FILL) else []
+        if event.name in PULSES:
+            return self._feel_pulse(event.name)
         if event.name in PATIENT:
             return self._patience.fired(event.name, self._now_s)
         if event.name in OWN_TIMERS:
@@ -235,6 +243,16 @@ class Conversation:
         if event.name.startswith(REMOTE):
             return self._dialogue.remote_overdue(event.name)
         return [*self._standing.overdue(event.name), *self._desk.overdue(event.name)]
+
+    def _feel_pulse(self, timer: str) -> list[fx.Effect]:
+        ask = self._pulse.fired(timer)
+        if ask is None:
+            return []
+        if ask:
+            return self._standing.ask(self._ids.event())
+        unheard_s = self._pulse.silent_s(self._now_s)
+        self._pulse.sign()  # it is said once: the loss that follows takes a moment
+        return [fx.DropLink(reason=news.DEAF, unheard_s=unheard_s)]
 
     def _own_timer(self, name: str) -> list[fx.Effect]:
         if name in (QUIET, FAREWELL):
@@ -308,6 +326,7 @@ class Conversation:
         fill = self._sessions.ready and self._dialogue.keeps_waiting
         return [
             *self._patience.keep(self.state, self._now_s),
+            *self._pulse.keep(ready=self._sessions.ready, turn_silence_s=silence_s),
             *self._timers.keep(TALK, wanted=self._desk.talking, delay_s=self._policy.longest_talk_s),
             *self._timers.keep(QUIET, wanted=quiet, delay_s=silence_s + self._policy.quiet_after_input_s),
             *self._timers.keep(IDLE, wanted=idle, delay_s=idle_s),

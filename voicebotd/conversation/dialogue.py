@@ -127,6 +127,7 @@ class Dialogue:
             return self.remote.began(event.item_id)
         if event.item_type != "message" or self.responses.is_discarded(event.response_id):
             return []
+        self._unended.add((event.item_id, 0))
         self._spoken.setdefault(event.response_id, []).append(event.item_id)
         self.turns.assistant_began(event.item_id, event.response_id)
         return []

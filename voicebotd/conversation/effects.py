@@ -40,9 +40,11 @@ class CloseLink(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropLink(Effect):
-    """The session is of no use any more, though nobody said that it ended: open another."""
+    """The session is of no use any more, though nobody said that it ended: open another. `unheard_s`: for how long it
+    has heard nothing already."""
 
     reason: str
+    unheard_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

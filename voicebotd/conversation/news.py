@@ -10,6 +10,7 @@ from voicebotd.conversation import events as ev
 from voicebotd.conversation.states import Refused
 
 ANSWER_IS_MISSING = "the service did not answer in time"
+DEAF = "the service hears nothing any more"
 ANSWER_STOPPED = "the service stopped in the middle of an answer"
 
 

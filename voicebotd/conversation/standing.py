@@ -181,12 +181,20 @@ class Standing:
             UpdateSession(event_id=event_id, turn_detection=self.session_turn_detection(talking=talking))
         )
 
+    def ask(self, event_id: str) -> list[Effect]:
+        """Change nothing, and have that confirmed: a service that still works answers."""
+        update = UpdateSession(event_id=event_id)
+        self._pending.append(Change(update=update, before=self.wanted, after=self.wanted, part="nothing"))
+        return [update]
+
     def updated(self, view: SessionView) -> list[Effect]:
         """`session.updated`: the oldest change is confirmed."""
         self.confirmed = view
         if not self._pending:
             return []
         change = self._pending.popleft()
+        if change.part == "nothing":
+            return []
         data = {"turn_detection": self.effective_turn_detection, "instructions": view.instructions}
         return [CancelTimer(name=change.timer), Publish(topic="config", data=data), *self._answer(change, "live")]
 

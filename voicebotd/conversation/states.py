@@ -89,6 +89,8 @@ FROM_SESSION: tuple[type[ev.Event], ...] = (
     ev.SuccessorReady,
     ev.SuccessorFailed,
 )
+SIGNS_OF_LIFE = frozenset(FROM_SESSION) - {ev.SuccessorReady, ev.SuccessorFailed}
+"""What the present session said."""
 FROM_AUDIO: tuple[type[ev.Event], ...] = (
     ev.VoiceStarted,
     ev.VoiceStopped,

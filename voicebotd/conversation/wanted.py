@@ -13,7 +13,7 @@ Runtime = tuple[str, Literal["append", "replace"]] | None
 """Standing runtime instructions and how they meet the configured ones."""
 
 
-Part = Literal["instructions", "turn_detection", "barge_in", "tools"]
+Part = Literal["nothing", "instructions", "turn_detection", "barge_in", "tools"]
 """What people change of it, one at a time."""
 
 

@@ -124,10 +124,14 @@ class OpenAIService(BaseService):
         """Do not wait any longer for the next attempt: a person mended something."""
         self._wake.set()
 
-    def drop(self, reason: str) -> None:
-        """The present session is of no use any more: `LinkLost` follows, and another session."""
+    def drop(self, reason: str, unheard_s: float) -> None:
+        """The present session is of no use any more: `LinkLost` follows, and another session.
+
+        `unheard_s`: for how long it has heard nothing already.
+        """
         if self._dropped is not None and not self._dropped.done():
-            self._dropped.set_result(Failure(kind="stalled", address=self._endpoint.address, detail=reason))
+            address = self._endpoint.address
+            self._dropped.set_result(Failure(kind="stalled", address=address, detail=reason, unheard_s=unheard_s))
 
     def open_successor(self) -> None:
         """Open a second session beside the present one now; `SuccessorReady` or `SuccessorFailed` follows."""
