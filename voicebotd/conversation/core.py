@@ -41,7 +41,7 @@ TALK = "talk"
 IDLE = "idle"
 FAREWELL = "farewell"
 FILL = "fill"
-OWN_TIMERS = frozenset({QUIET, TALK, IDLE, FAREWELL})
+OWN_TIMERS = frozenset({QUIET, TALK, IDLE, FAREWELL, FILL})
 
 UNHEARD = (ev.SpeechStarted, ev.SpeechStopped, ev.LocalTurnStarted, ev.LocalTurnStopped)
 """What is still on its way from a microphone that was closed because the money is spent."""
@@ -231,9 +231,6 @@ class Conversation:
     def _timer(self, event: ev.TimerFired) -> list[fx.Effect]:
         if event.name in TIMERS:
             return self._floor.fired(event.name, self._now_s)
-        if event.name == FILL:
-            still_at_it = self._standing.with_instructions(STILL_AT_IT)
-            return self._dialogue.fill(still_at_it) if self._timers.fired(FILL) else []
         if event.name in PULSES:
             return self._feel_pulse(event.name)
         if event.name in PATIENT:
@@ -255,6 +252,8 @@ class Conversation:
         return [fx.DropLink(reason=news.DEAF, unheard_s=unheard_s)]
 
     def _own_timer(self, name: str) -> list[fx.Effect]:
+        if name == FILL:
+            return self._dialogue.fill(self._standing.with_instructions(STILL_AT_IT))
         if name in (QUIET, FAREWELL):
             return self._end("the input ended" if name == QUIET else self._farewell.reason)
         if name == TALK:
