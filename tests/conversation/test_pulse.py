@@ -1,4 +1,4 @@
-"""A service whose line is well and that says nothing though somebody speaks is asked, and left if it does not answer."""
+"""A service with a good line that says nothing though somebody speaks is asked, and left if it does not answer."""
 
 from __future__ import annotations
 
