@@ -49,6 +49,8 @@ class Dialogue:
         self.remote = RemoteTools(conversation_id, ids, approve_within_s=approve_within_s)
         self.debts = Debts(ids, self.responses, self.turns, self.functions)
         self.visitor_speaks = False
+        self.visitor_says = ""
+        """The turn that is being said, where it is known to be one."""
         self.owes_outputs = False
         """Functions were answered while the visitor spoke: if that was no turn, the model is to go on with them."""
 
@@ -97,16 +99,15 @@ class Dialogue:
 
     def end_of_speech(self, *, service_answers: bool) -> list[fx.Effect]:
         """The visitor is silent; `service_answers`: turn detection creates the response by itself."""
-        self.visitor_speaks = False
+        self.visitor_speaks, self.visitor_says = False, ""
         return self.responses.release(service_answers=service_answers)
 
     # What the model does.
 
     def response_created(self, event: ev.ResponseCreated) -> list[fx.Effect]:
         told = fx.Publish(topic="response", data={"event": "created", "response_id": event.response_id})
-        being_said = self.visitor_speaks and self.turns.newest_is_spoken
         self._unended.clear()
-        self.debts.context.response_created(self.turns.count - being_said)
+        self.debts.context.response_created(self.turns.count - self.turns.is_newest(self.visitor_says))
         self.remote.response_began()
         return [told, *self.responses.created(event), *self._outputs_are_known()]
 
@@ -125,11 +126,12 @@ class Dialogue:
     def item_added(self, event: ev.OutputItemAdded) -> list[fx.Effect]:
         if event.item_type == "mcp_call":
             return self.remote.began(event.item_id)
-        if event.item_type != "message" or self.responses.is_discarded(event.response_id):
+        if event.item_type != "message":
             return []
         self._unended.add((event.item_id, 0))
         self._spoken.setdefault(event.response_id, []).append(event.item_id)
-        self.turns.assistant_began(event.item_id, event.response_id)
+        if not self.responses.is_discarded(event.response_id):
+            self.turns.assistant_began(event.item_id, event.response_id)
         return []
 
     def audio(self, event: ev.AudioDelta) -> list[fx.Effect]:
@@ -167,12 +169,18 @@ class Dialogue:
         text = " ".join(self.turns.text_of(item) for item in items)
         silent = [item for item in items if not self.ledger.holds(item)]
         unheard = self.responses.is_discarded(event.response_id)
-        effects += self.turns.unheard(silent) if unheard else self.turns.written(silent, event.status == "completed")
+        effects += self._forget(silent) if unheard else self.turns.written(silent, event.status == "completed")
         effects += [*self._over(), *_describe(event), *self._begin_calls(event)]
         if event.status == "completed":
             effects += self.debts.exists(event.response_id)
         effects += [*self.debts.try_again(event, unheard=unheard), *self.responses.done(event, text)]
         return [*effects, *self._follow_up()]
+
+    def _forget(self, item_ids: list[str]) -> list[fx.Effect]:
+        """Items of a discarded response of which nothing sounded: the service would remember them as said."""
+        made = [item_id for item_id in item_ids if self.turns.is_under_way(item_id)]
+        deleted = [fx.DeleteItem(event_id=self._ids.event(), item_id=item_id) for item_id in made]
+        return [*deleted, *self.turns.unheard(made)]
 
     def _begin_calls(self, event: ev.ResponseDone) -> list[fx.Effect]:
         begun = self.functions.response_done(event)
@@ -327,6 +335,7 @@ class Dialogue:
         """
         self.debts.lost(speaking=self.visitor_speaks and not judged, outputs=self.owes_outputs)
         self.visitor_speaks = self.owes_outputs = False
+        self.visitor_says = ""
         self.functions.rounds.lost()
         remote = self.remote.lost()
         played = self._complete_active()

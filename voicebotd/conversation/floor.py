@@ -166,6 +166,7 @@ class Floor:
         return [*released, *self._dialogue.responses.in_order("noise")]
 
     def _record(self, speech: Speech) -> list[fx.Effect]:
+        self._dialogue.visitor_says = speech.item_id
         return self._dialogue.turns.visitor_began(speech.item_id) if speech.item_id else []
 
     # What happens around it.

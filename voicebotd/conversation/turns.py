@@ -49,12 +49,15 @@ class Turns:
 
         Not if somebody else's turn began meanwhile: then it is another turn.
         """
-        turn = self._open.get(known_as)
-        newest = turn is not None and turn.number == self.count
-        if newest and item_id != known_as and item_id not in self._open:
-            self._names[item_id] = known_as
+        if self.is_newest(known_as) and item_id != known_as and item_id not in self._open:
+            self._names[item_id] = self.name(known_as)
             if len(self._names) > self.MAX_OPEN:
                 del self._names[next(iter(self._names))]
+
+    def is_newest(self, item_id: str) -> bool:
+        """Whether no other turn began since this one did."""
+        turn = self._open.get(self.name(item_id))
+        return turn is not None and turn.number == self.count
 
     def said(self, item_id: str, role: Role, text: str) -> list[Effect]:
         """A message that was typed, by a person or a program: it is complete at once."""
@@ -130,14 +133,17 @@ class Turns:
             status="interrupted",
         )
 
+    def is_under_way(self, item_id: str) -> bool:
+        """Whether nothing is known yet of how much of the item was heard."""
+        record = self._open.get(item_id)
+        return record is None or record.status == "in_progress"
+
     def unheard(self, item_ids: list[str]) -> list[Effect]:
         """Items that were interrupted before anything of them sounded."""
         effects: list[Effect] = []
         for item_id in item_ids:
-            record = self._open.get(item_id)
-            if record is not None and record.status == "in_progress":
-                text = self.text_of(item_id)
-                effects += self._change(item_id, generated_text=text, interrupted=True, status="interrupted")
+            text = self.text_of(item_id)
+            effects += self._change(item_id, generated_text=text, interrupted=True, status="interrupted")
         return effects
 
     def written(self, item_ids: list[str], completed: bool) -> list[Effect]:
@@ -169,12 +175,6 @@ class Turns:
             for record in self._open.values()
             if record.role == "user" and record.number > number and record.item_id not in self._typed
         ]
-
-    @property
-    def newest_is_spoken(self) -> bool:
-        """Whether the turn that began last is something that the visitor says aloud."""
-        newest = next(reversed(self._open.values()), None)
-        return newest is not None and newest.role == "user" and newest.item_id not in self._typed
 
     def forget_unrecorded(self) -> None:
         """What began and never sounded was lost with its session."""
