@@ -115,7 +115,6 @@ class Session:
         self._voiced = self._silent = 0
         self._speaking = ""
         self._generated_ms = 0
-        self._unmade: list[str] = []
 
     def _new(self, kind: str) -> str:
         self._count += 1
@@ -195,8 +194,7 @@ class Session:
                 self.cancel()
 
     def _find(self, item_id: str) -> None:
-        known = [*self._unmade, *(item.item_id for item in self.items)]
-        assert item_id in known, f"there is no item {item_id} in {self.name}"
+        assert any(item.item_id == item_id for item in self.items), f"there is no item {item_id} in {self.name}"
 
     def _insert(self, item: Item, previous_id: str | None = None) -> None:
         self._tell(ev.ItemAdded(item_id=item.item_id, item_type=item.kind))
@@ -278,12 +276,8 @@ class Session:
         self._finish(response, "completed")
 
     def cancel(self) -> None:
-        """What nobody can have heard anything of is no part of the conversation."""
-        if (response := self.active) is not None:
-            if response.deltas <= 1:
-                self.items = [item for item in self.items if item.item_id != response.item_id]
-                self._unmade.append(response.item_id)
-            self._finish(response, "cancelled")
+        if self.active is not None:
+            self._finish(self.active, "cancelled")
 
     def _finish(self, response: Response, status: Any) -> None:
         self.active = None
