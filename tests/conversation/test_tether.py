@@ -9,7 +9,7 @@ import pytest
 from voicebotd.conversation.commands import RollSession
 from voicebotd.conversation.effects import Effect, OpenSuccessor, PlayCue, Refuse, Reply, Succeed
 from voicebotd.conversation.events import LinkLost, SuccessorFailed, SuccessorReady
-from voicebotd.conversation.tether import ROLL_WITHIN_S, TOLD_AFTER, Tether
+from voicebotd.conversation.tether import TOLD_AFTER, Tether
 
 
 def lost(**how: Any) -> LinkLost:
@@ -95,23 +95,25 @@ def test_a_successor_that_died_is_not_gone_over_to() -> None:
     assert not tether.successor_waits
 
 
-def test_whoever_asks_for_another_session_is_told_which_it_is_and_does_not_wait_long_for_a_silence() -> None:
+def test_whoever_asks_for_another_session_is_told_which_it_is() -> None:
     tether = Tether()
     assert tether.roll(RollSession(request_id=4)) == [OpenSuccessor()]
     assert tether.roll(RollSession(request_id=5)) == [OpenSuccessor()], "it is for the link to know that one is enough"
+    assert not tether.is_awaited, "there is none yet"
     tether.successor_ready(SuccessorReady(within_s=60.0))
-    assert tether.within_s == ROLL_WITHIN_S
+    assert tether.is_awaited
     assert tether.succeed() == [Succeed()]
     replies = [Reply(request_id=number, result={"session_id": "s2"}) for number in (4, 5)]
     assert tether.ready("s2") == replies
     assert tether.ready("s3") == []
 
 
-def test_a_session_that_ends_sooner_than_a_person_would_wait_is_followed_in_time() -> None:
+def test_a_session_that_waits_and_that_nobody_asked_for_is_awaited_by_nobody() -> None:
     tether = Tether()
-    tether.roll(RollSession(request_id=4))
     tether.successor_ready(SuccessorReady(within_s=3.0))
-    assert tether.within_s == 3.0
+    assert not tether.is_awaited
+    tether.roll(RollSession(request_id=4))
+    assert tether.is_awaited
 
 
 @pytest.mark.parametrize("what", ["failed", "lost", "end"])

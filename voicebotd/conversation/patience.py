@@ -14,14 +14,16 @@ from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.policy import Policy
 from voicebotd.conversation.sessions import Sessions
 from voicebotd.conversation.states import State
+from voicebotd.conversation.tether import ROLL_WITHIN_S
 from voicebotd.conversation.timers import Timers
 
 ANSWER = "answer"
 LIMIT = "limit"
 OWED = "owed"
+ROLL = "roll"
 SIGNS = "signs"
 SUCCEED = "succeed"
-PATIENT = frozenset({ANSWER, LIMIT, OWED, SIGNS, SUCCEED})
+PATIENT = frozenset({ANSWER, LIMIT, OWED, ROLL, SIGNS, SUCCEED})
 
 RATE_LIMITED = "rate_limit_exceeded"
 
@@ -74,6 +76,7 @@ class Patience:
             *self._timers.keep(OWED, wanted=unpaid, delay_s=policy.answer_within_s),
             *self._timers.keep(SIGNS, wanted=active, delay_s=max(0.0, signs_s)),
             *self._timers.keep(SUCCEED, wanted=tether.successor_waits, delay_s=tether.within_s),
+            *self._timers.keep(ROLL, wanted=tether.is_awaited, delay_s=ROLL_WITHIN_S),
         ]
 
     def fired(self, timer: str, now_s: float) -> list[fx.Effect]:

@@ -34,8 +34,12 @@ class Tether:
     @property
     def within_s(self) -> float:
         """How long it may wait for a silence."""
-        within_s = self._within_s or 0.0
-        return min(within_s, ROLL_WITHIN_S) if self._rolls else within_s
+        return self._within_s or 0.0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it waits and a person waits for it: then for no longer than `ROLL_WITHIN_S`."""
+        return self.successor_waits and bool(self._rolls)
 
     @property
     def failures(self) -> int:
