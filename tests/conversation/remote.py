@@ -229,13 +229,17 @@ class Session:
             response_id=self._new("r"),
             item_id=self._new("a"),
             answers=answers,
-            goes_on=filler or "cut off" in instructions,
+            goes_on=filler or self._told_to_go_on,
             calls=next((word for word in answers if word in self._calls and not self._call_of(word)), ""),
             metadata=metadata,
         )
         self.active = self.responses[response.response_id] = response
         self._generated_ms = 0
         self._tell(ev.ResponseCreated(response_id=response.response_id, metadata=metadata))
+
+    @property
+    def _told_to_go_on(self) -> bool:
+        return bool(self.items) and self.items[-1].kind == "system" and "cut off" in self.items[-1].text
 
     def _call_of(self, word: str) -> str:
         found = (item.call_id for item in self.items if item.kind == "call" and json.loads(item.text)["for"] == word)
