@@ -66,13 +66,14 @@ class Patience:
         """Follow the state."""
         policy, responses, tether = self._policy, self._dialogue.responses, self._sessions.tether
         ready, limit_s = self._sessions.ready, self._limit_s
+        limited = limit_s is not None and state is not State.OFF
         idle = state in (State.LISTENING, State.THINKING) and not responses.busy
         unpaid = idle and self._dialogue.debts.owed is not None
         active = ready and responses.active is not None
         signs_s = self._signs_within_s - (now_s - self._sign_at_s)
         return [
             *self._timers.keep(ANSWER, wanted=ready and responses.awaited, delay_s=policy.answer_within_s),
-            *self._timers.keep(LIMIT, wanted=limit_s is not None, delay_s=min(limit_s or 0.0, policy.longest_limit_s)),
+            *self._timers.keep(LIMIT, wanted=limited, delay_s=min(limit_s or 0.0, policy.longest_limit_s)),
             *self._timers.keep(OWED, wanted=unpaid, delay_s=policy.answer_within_s),
             *self._timers.keep(SIGNS, wanted=active, delay_s=max(0.0, signs_s)),
             *self._timers.keep(SUCCEED, wanted=tether.successor_waits, delay_s=tether.within_s),

@@ -339,7 +339,7 @@ class Responses:
         self._queue.clear()
         self._answering = self._requested = self.active = self._cancelling = self._otherwise = self._made_of = None
         self._requested_is_unwanted = self._due_is_unwanted = self._held = self._key_is_held = self.due = False
-        self._awaits.clear()
+        self._awaits &= {"limit"}  # which is the account's, not the session's
         return [effect for request in waiting for effect in _refuse(request, kind, message, retryable=True)]
 
     def drop_queue(self, kind: str, message: str) -> list[Effect]:
