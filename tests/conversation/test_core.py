@@ -388,14 +388,14 @@ RESPONSES = st.sampled_from(["r1", "r2", "r3"])
 ITEMS = st.sampled_from(["a1", "a2", "u1"])
 MS = st.integers(0, 400)
 REQUEST_ID = st.just(0)
-OWN_TIMERS = ["answer", "quiet", "talk", "signs", "idle", "confirm:evt_3"]
+OWN_TIMERS = ["answer", "quiet", "talk", "signs", "idle", "owed", "limit", "succeed", "roll", "fill", "confirm:evt_3"]
 TIMERS = [*OWN_TIMERS, "speech", "overlap.confirm", "overlap.evidence", "overlap.latest", "overlap.resume"]
 LOCAL_SESSION = ev.SessionView(instructions="Be kind.", turn_detection=None)
 TYPES = st.sampled_from(["server_vad", "semantic_vad", "none", "local"])
 MODES = st.sampled_from(["immediate", "confirm", "off"])
 EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ev.LinkReady, session_id=st.just("s"), model=st.just("m"), session=st.just(SESSION)),
-    st.builds(ev.LinkLost, reason=st.just("x"), fatal=st.booleans()),
+    st.builds(ev.LinkLost, reason=st.just("x"), fatal=st.booleans(), unheard_s=st.floats(0.0, 10.0)),
     st.builds(ev.SessionUpdated, session=st.just(SESSION)),
     st.builds(ev.SpeechStarted, item_id=ITEMS, audio_start_ms=MS),
     st.builds(ev.SpeechStopped, item_id=ITEMS, audio_end_ms=MS),
@@ -421,7 +421,16 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
         name=st.just("f"),
         arguments=st.just("{}"),
     ),
-    st.builds(ev.ResponseDone, response_id=RESPONSES, status=st.sampled_from(["completed", "cancelled", "failed"])),
+    st.builds(
+        ev.ResponseDone,
+        response_id=RESPONSES,
+        status=st.sampled_from(["completed", "cancelled", "failed", "incomplete"]),
+        error_code=st.sampled_from(["", "rate_limit_exceeded"]),
+    ),
+    st.builds(ev.ToolFinished, call_id=st.sampled_from(["k1", "k2"]), output=st.just("{}"), status=st.just("completed")),
+    st.builds(ev.RateLimited, reset_s=st.floats(0.1, 90.0)),
+    st.builds(ev.SuccessorReady, within_s=st.floats(0.0, 90.0)),
+    st.builds(ev.SuccessorFailed, reason=st.just("x")),
     st.builds(
         ev.ToolFinished,
         call_id=st.sampled_from(["k1", "k2"]),
@@ -446,6 +455,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(cmd.StopConversation, request_id=REQUEST_ID),
     st.builds(cmd.SendMessage, request_id=REQUEST_ID, text=st.just("hi"), respond=st.booleans()),
     st.builds(cmd.RequestResponse, request_id=REQUEST_ID, wait=st.booleans()),
+    st.builds(cmd.RollSession, request_id=REQUEST_ID),
     st.builds(cmd.InterruptResponse, request_id=REQUEST_ID),
     st.builds(cmd.SetInstructions, request_id=REQUEST_ID, text=st.one_of(st.none(), st.just("x"))),
     st.builds(cmd.SetTurnDetection, request_id=REQUEST_ID, changes=st.builds(dict, type=TYPES)),

@@ -673,6 +673,18 @@ def test_at_the_rate_limit_nothing_is_asked_for_before_it_allows_it() -> None:
     assert asked(box.wait(200)) == [""]
 
 
+def test_the_rate_limit_is_the_account_s_and_holds_in_the_next_session_too() -> None:
+    box = answered(Box().live())
+    box.do(cmd.SendMessage(request_id=5, text="Hi"))
+    box.do(ev.ResponseCreated(response_id="r2"))
+    box.done("r2", status="failed", error_code="rate_limit_exceeded", retry_after_s=4.0)
+    box.wait(1000)
+    lose(box)
+    assert asked(box.ready()) == []
+    assert asked(box.wait(2900)) == []
+    assert asked(box.wait(200)) == [""]
+
+
 def test_a_service_that_does_not_answer_is_asked_once_more_and_then_left() -> None:
     visit = Visit(Box()).begin()
     assert visit.session is not None
