@@ -27,6 +27,8 @@ DELTA = b"\x01\x00" * 2400
 DELTA_MS = 100
 WHOLE = 0.9
 """Who heard so much of a sentence understood it."""
+NOTHING = 2
+"""Of so few frames nobody can say what they were."""
 
 Later = Callable[[float, ev.Event], None]
 """Have the box told of this after so many seconds, if the session still lives then."""
@@ -62,6 +64,7 @@ class Speech:
         return " ".join(
             sentence if len(found) >= WHOLE * self.lengths[sentence] else f"{sentence}-part"
             for sentence, found in heard.items()
+            if len(found) > NOTHING
         )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from talkbox import Box
+from visit import Visit, press
 from world import LocalWorld, World
 
 from voicebotd.conversation import commands as cmd
@@ -113,3 +115,60 @@ def keeps_its_promises(world: World, actions: Actions) -> None:
 
 def _is_of_visitor(effect: fx.Effect) -> bool:
     return isinstance(effect, fx.Record) and getattr(effect.record, "role", "") == "user"
+
+
+# And with links that come and go in the middle of all of it, and a service that hears what it is really sent.
+
+EVENTS_OF_A_VISIT = st.one_of(
+    st.tuples(st.just("says"), st.sampled_from([1600, 2000, 3000])),
+    st.tuples(st.just("says and goes on"), st.sampled_from([1600, 3000])),
+    st.tuples(st.just("types"), st.sampled_from([0, 300, 2000])),
+    st.tuples(st.just("presses"), st.sampled_from([0, 400, 3000])),
+    st.tuples(st.just("waits"), st.sampled_from([50, 400, 900, 2000, 5000])),
+    st.tuples(st.just("loses"), st.sampled_from([100, 300, 1000, 4000])),
+    st.tuples(st.just("is dead"), st.sampled_from([500, 2000, 6000])),
+    st.tuples(st.just("follows"), st.sampled_from([0.2, 3.0])),
+)
+KINDS = {
+    "confirm": lambda: Box(),
+    "immediate": lambda: Box(mode="immediate"),
+    "off": lambda: Box(mode="off"),
+    "short silence": lambda: Box(ev.TurnDetection(silence_duration_ms=500)),
+    "the box detects": lambda: Box(ev.TurnDetection(type="local")),
+}
+
+
+def happen(visit: Visit, sentence: str, what: str, how: Any) -> None:  # noqa: C901 (one flat case for each event)
+    live = visit.session is not None
+    match what:
+        case "says":
+            visit.says(sentence, how).wait(how)
+        case "says and goes on":
+            visit.says(sentence, how).wait(how // 2)
+        case "types" if live and visit.box.state is State.LISTENING:
+            visit.types(sentence).wait(how)
+        case "presses" if live:
+            visit.wait(3000)  # the key takes the floor from whatever is being said
+            if visit.box.state is State.LISTENING:
+                press(visit, 1600, sentence)
+                visit.wait(how)
+        case "waits":
+            visit.wait(how)
+        case "loses":
+            visit.loses(back_in_ms=how)
+        case "is dead" if live:
+            visit.loses(dead_ms=how)
+        case "follows" if live and visit.successor is None:
+            visit.offer(how)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=100, deadline=None)
+@given(events=st.lists(EVENTS_OF_A_VISIT, max_size=8))
+def test_every_sentence_of_a_visit_is_answered_once_and_none_twice(kind: str, events: Actions) -> None:
+    visit = Visit(KINDS[kind](), "w2").begin()
+    for number, (what, how) in enumerate(events):
+        while visit.is_speaking and what in ("says", "says and goes on", "presses"):  # one sentence after another
+            visit.wait(50)
+        happen(visit, f"w{number}", what, how)
+    visit.quiet().quiet().is_well()

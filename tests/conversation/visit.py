@@ -143,6 +143,10 @@ class Visit:
         self.do(ev.LinkLost(reason="gone", retry_in_s=back_in_ms / 1000, unheard_s=dead_ms / 1000))
         return self
 
+    @property
+    def is_speaking(self) -> bool:
+        return self._frames in self.speech.of_frame
+
     def do(self, *events: ev.Event) -> None:
         for event in events:
             self._obey(self.box.do(event))
