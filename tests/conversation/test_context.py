@@ -8,6 +8,7 @@ import pytest
 
 from voicebotd.conversation.context import (
     FIRST,
+    HEARD_AGAIN_S,
     RESUMED,
     UNINTELLIGIBLE,
     Context,
@@ -307,3 +308,17 @@ def test_of_an_interrupted_answer_only_what_was_heard_counts() -> None:
         interrupted=True,
     )
     assert words_of(cut) == "Hello"
+
+
+def test_what_a_session_heard_again_may_be_unanswered_for_a_while_though_nobody_promised_an_answer() -> None:
+    context = Context(Ids())
+    assert not context.hears_again(50.0)
+    context.new_session(Spoken(began_s=50.0, start_ms=0, again=True))
+    assert context.hears_again(50.0 + HEARD_AGAIN_S - 0.1)
+    assert not context.hears_again(50.0 + HEARD_AGAIN_S)
+    context.spoke(Spoken(began_s=52.0, start_ms=2000, end_ms=3000))
+    context.response_created(1)
+    context.answered()
+    assert not context.hears_again(53.0)
+    context.spoke(Spoken(began_s=54.0, start_ms=4000))
+    assert not context.hears_again(55.0), "that was heard once, and an answer is promised"

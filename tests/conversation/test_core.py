@@ -427,7 +427,9 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
         status=st.sampled_from(["completed", "cancelled", "failed", "incomplete"]),
         error_code=st.sampled_from(["", "rate_limit_exceeded"]),
     ),
-    st.builds(ev.ToolFinished, call_id=st.sampled_from(["k1", "k2"]), output=st.just("{}"), status=st.just("completed")),
+    st.builds(
+        ev.ToolFinished, call_id=st.sampled_from(["k1", "k2"]), output=st.just("{}"), status=st.just("completed")
+    ),
     st.builds(ev.RateLimited, reset_s=st.floats(0.1, 90.0)),
     st.builds(ev.SuccessorReady, within_s=st.floats(0.0, 90.0)),
     st.builds(ev.SuccessorFailed, reason=st.just("x")),

@@ -194,3 +194,14 @@ def test_a_visitor_who_is_not_heard_to_the_end_says_nothing() -> None:
     room.dialogue.visitor_speaks = True
     assert kinds(room.desk.take_key(room.dialogue)) == ["ClearInput"]
     assert not room.dialogue.visitor_speaks
+
+
+def test_it_is_busy_with_a_message_until_the_service_took_it_and_with_the_key_while_it_is_held() -> None:
+    room = Room()
+    assert not room.desk.busy
+    item_id = one(room.send(), fx.CreateMessage).item_id
+    assert room.desk.busy
+    room.desk.delivered(ev.ItemAdded(item_id=item_id, item_type="message"))
+    assert not room.desk.busy
+    room.desk.talk_begin(cmd.TalkBegin(request_id=2), room.dialogue, 10.0)
+    assert room.desk.busy

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from voicebotd.conversation import barge_in
 from voicebotd.conversation import effects as fx
 from voicebotd.conversation import events as ev
+from voicebotd.conversation.context import Spoken
 from voicebotd.conversation.dialogue import Dialogue
 from voicebotd.conversation.ids import Ids
 from voicebotd.conversation.responses import Request
@@ -466,3 +469,73 @@ def test_a_function_of_ours_and_a_call_of_the_services_are_spoken_about_together
     assert len([one for one in finished if isinstance(one, fx.CreateResponse)]) == 1
     talk.created("r2")
     assert not any(isinstance(one, fx.CreateResponse) for one in talk.done(response_id="r2"))
+
+
+# When the session goes.
+
+
+def test_nothing_is_at_rest_while_an_answer_is_made_or_outputs_are_owed() -> None:
+    talk = Talk()
+    assert talk.dialogue.at_rest
+    talk.created()
+    assert not talk.dialogue.at_rest
+    talk.done()
+    talk.dialogue.owes_outputs = True
+    assert not talk.dialogue.at_rest
+
+
+def test_a_key_that_is_held_when_a_session_begins_keeps_the_answers_back() -> None:
+    talk = Talk()
+    talk.dialogue.hold_for_key()
+    assert talk.dialogue.visitor_speaks
+    assert talk.dialogue.responses.key_is_held
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_was_made_of_a_reply_that_was_taken_back_before_it_sounded_is_deleted(announced: bool) -> None:
+    talk = Talk()
+    talk.created()
+    if announced:
+        talk.item()
+    talk.speech()
+    talk.item()
+    over = talk.done("cancelled")
+    assert {effect.item_id for effect in only(over, fx.DeleteItem)} == {"a1"}
+    assert len(only(over, fx.Record)) == announced, "of what was never announced nothing is recorded"
+
+
+def test_a_function_that_ends_without_a_session_is_owed_to_the_next_with_the_last_of_its_round() -> None:
+    talk = Talk()
+    talk.created()
+    for call_id in ("k", "l"):
+        talk.handle(ev.FunctionCalled(response_id="r1", item_id="f", call_id=call_id, name="book", arguments="{}"))
+    talk.done()
+    talk.dialogue.lost("link.unavailable", "gone", judged=False)
+    for call_id, owed in (("k", False), ("l", True)):
+        finished = ev.ToolFinished(call_id=call_id, output="{}", status="completed")
+        assert only(talk.dialogue.tool_finished(finished, connected=False), fx.ToService) == []
+        assert (talk.dialogue.debts.owed is not None) is owed
+
+
+def test_what_a_new_session_was_told_in_words_is_shortened_in_words() -> None:
+    talk = Talk()
+    talk.created()
+    talk.item()
+    talk.delta()
+    talk.words("one two three four")
+    talk.done()
+    talk.dialogue.lost("link.unavailable", "gone", judged=False)
+    talk.dialogue.debts.resume(limit=20, words_follow=False, now_s=10.0)
+    (flush,) = only(talk.speech(), fx.Flush)
+    told = ev.Heard(item_id="a1", content_index=0, heard_samples=1200)
+    cut = talk.dialogue.flushed(ev.PlayoutFlushed(token=flush.token, heard=(told,)), connected=True)
+    assert only(cut, fx.TruncateItem) == []
+    assert [message.text for message in only(cut, fx.CreateMessage)] == ["one two"]
+
+
+def test_the_answer_to_a_turn_is_made_of_the_outputs_too_and_owed_if_the_session_is_lost() -> None:
+    talk = Talk()
+    talk.dialogue.owes_outputs = True
+    talk.dialogue.wants_answer(Spoken(began_s=10.0, start_ms=500, end_ms=1500))
+    assert not talk.dialogue.owes_outputs
+    assert talk.dialogue.debts.context.unanswered is not None

@@ -40,3 +40,10 @@ def test_a_turn_that_was_over_before_the_session_is_the_first_that_it_hears() ->
     ears.new_session()
     assert ears.open(500, SINCE) == OpenMicrophone(open=True, preroll_ms=500, again=True, since=SINCE)
     assert keep(ears, microphone=True) == [OpenMicrophone(open=True, preroll_ms=300)]
+
+
+def test_what_somebody_else_closed_for_a_moment_is_opened_again() -> None:
+    ears = Ears(held=False)
+    assert ears.open_again(900) == []
+    keep(ears, microphone=True)
+    assert ears.open_again(900) == [OpenMicrophone(open=True, preroll_ms=900)]

@@ -256,3 +256,43 @@ def test_a_file_that_is_one_turn_is_heard_whole_and_waits_until_it_is() -> None:
     assert [one.hold for one in only(box.log, fx.HoldInput)] == [False]
     box.do(cmd.RequestResponse(request_id=2))
     assert [one.hold for one in only(box.log, fx.HoldInput)] == [False, True]
+
+
+def test_a_turn_that_the_box_detects_when_the_session_is_lost_is_open_in_the_next() -> None:
+    box = Box(LOCAL).live()
+    box.do(ev.LocalTurnStarted())
+    began_s = box.now_s
+    box.wait(1000)
+    box.do(ev.LinkLost(reason="gone"))
+    again = box.ready()
+    assert told_since(again) == fx.Since(at_s=pytest.approx(began_s - 1.5))
+    assert box.state is State.HEARING
+
+
+def test_a_voice_right_after_a_turn_is_heard_without_the_end_of_that_turn() -> None:
+    box = Box().live()
+    box.speaks()
+    box.stops(after_ms=900)
+    judged_s = box.now_s
+    box.reply()
+    box.do(ev.LinkLost(reason="gone"), ev.VoiceStarted())
+    assert told_since(box.ready()) == fx.Since(at_s=pytest.approx(judged_s, abs=0.01))
+
+
+def test_a_microphone_that_was_closed_for_a_session_that_did_not_come_is_opened_with_what_it_heard() -> None:
+    box = Box().live()
+    box.do(ev.SuccessorReady(within_s=60.0))
+    assert microphone(box.do(ev.SuccessorFailed(reason="reset"))) == [(True, 10_000)]
+    assert microphone(box.do(ev.SuccessorFailed(reason="reset"))) == [], "once"
+
+
+def test_what_was_said_into_the_key_is_heard_once_where_nobody_detects_turns() -> None:
+    box = Box(ev.TurnDetection(type="none")).live()
+    box.do(cmd.TalkBegin(request_id=2))
+    pressed_s = box.now_s
+    box.wait(1000)
+    box.do(cmd.TalkEnd(request_id=3), ev.LinkLost(reason="gone"))
+    again = box.ready()
+    assert told_since(again) == fx.Since(at_s=pytest.approx(pressed_s))
+    order = [type(one) for one in again if isinstance(one, fx.OpenMicrophone | fx.CommitInput | fx.CreateResponse)]
+    assert order == [fx.OpenMicrophone, fx.CommitInput, fx.CreateResponse, fx.OpenMicrophone]

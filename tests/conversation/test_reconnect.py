@@ -105,7 +105,7 @@ LOSSES: dict[str, Callable[[Visit], object]] = {
     "followed within a second, quiet or not": lambda visit: visit.offer(1.0),
 }
 BOXES: dict[str, Callable[[], Box]] = {
-    "confirm": lambda: Box(),
+    "confirm": Box,
     "immediate": lambda: Box(mode="immediate"),
     "the box detects": lambda: Box(LOCAL),
 }

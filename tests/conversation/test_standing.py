@@ -321,3 +321,21 @@ def test_functions_that_the_service_refuses_are_taken_back() -> None:
     assert updates(refused) == [UpdateSession(event_id="e1-undo", tools=(BOOK,))]
     assert isinstance(answers(refused)[0], Refuse)
     assert desk.wanted.tools == (BOOK,)
+
+
+def test_who_finds_the_turns_is_known() -> None:
+    desk = standing()
+    assert not desk.service_detects, "there is no session"
+    desk.updated(view())
+    assert desk.service_detects
+    desk.updated(SessionView(instructions="", turn_detection=None))
+    assert not desk.service_detects
+
+
+def test_what_is_changed_unasked_is_answered_to_nobody() -> None:
+    desk = standing()
+    desk.updated(view())
+    assert len(updates(desk.talk("e1", talking=True))) == 1
+    assert desk.awaits_turn_detection
+    assert answers(desk.updated(view())) == []
+    assert not desk.awaits_turn_detection

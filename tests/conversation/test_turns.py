@@ -291,3 +291,48 @@ def test_turns_that_were_heard_again_as_one_are_one_when_it_is_answered() -> Non
     (failed,) = records(turns.told())
     assert (failed.item_id, failed.status, failed.generated_text) == ("u2", "failed", "")
     assert turns.told() == []
+
+
+def test_it_is_known_which_turn_began_last_whatever_the_service_calls_it() -> None:
+    turns = Turns("c")
+    assert not turns.is_newest("u1")
+    turns.visitor_began("u1")
+    turns.rename("x1", "u1")
+    assert turns.is_newest("u1")
+    assert turns.is_newest("x1")
+    turns.assistant_began("a1", "r1")
+    assert not turns.is_newest("u1")
+
+
+def test_what_is_announced_again_under_the_name_of_a_turn_that_was_told_again_is_that_turn() -> None:
+    turns = Turns("c")
+    turns.visitor_began("u1")
+    turns.told_again(["u1"])
+    turns.visitor_began("x1")
+    turns.rename("x2", "x1")
+    assert turns.name("x2") == "u1"
+
+
+def test_the_transcript_of_the_last_turn_is_awaited_and_no_older_one() -> None:
+    turns = Turns("c")
+    assert not turns.awaits_words
+    turns.visitor_began("u1")
+    turns.visitor_began("u2")
+    turns.assistant_began("a1", "r1")
+    assert turns.awaits_words
+    turns.visitor_said("u2", "Hello")
+    assert not turns.awaits_words
+    turns.said("m1", "user", "typed")
+    assert not turns.awaits_words
+    turns.visitor_began("u3")
+    turns.visitor_unintelligible("u3")
+    assert not turns.awaits_words
+
+
+def test_an_item_is_under_way_until_it_is_known_how_much_of_it_was_heard() -> None:
+    turns = Turns("c")
+    assert turns.is_under_way("a1"), "it was never announced"
+    turns.assistant_began("a1", "r1")
+    assert turns.is_under_way("a1")
+    turns.cut_short(piece("a1", received_ms=900, heard_ms=100))
+    assert not turns.is_under_way("a1")
