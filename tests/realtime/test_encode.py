@@ -48,7 +48,12 @@ ids = st.text(alphabet="abcdef_0123456789", min_size=1, max_size=32)
 modalities = st.sampled_from(["audio", "text"])
 effects: st.SearchStrategy[ToService] = st.one_of(
     st.builds(
-        CreateMessage, event_id=ids, item_id=ids, role=st.sampled_from(["user", "assistant", "system"]), text=short
+        CreateMessage,
+        event_id=ids,
+        item_id=ids,
+        role=st.sampled_from(["user", "assistant", "system"]),
+        text=short,
+        previous_item_id=st.none() | ids,
     ),
     st.builds(CreateFunctionCall, event_id=ids, item_id=ids, call_id=ids, name=ids, arguments=short),
     st.builds(CreateFunctionOutput, event_id=ids, item_id=ids, call_id=ids, output=short),
@@ -177,3 +182,10 @@ def test_an_approval_is_an_item_of_the_conversation(reason: str) -> None:
         "approve": False,
         **told,
     }
+
+
+def test_a_message_is_put_at_the_end_or_in_its_place() -> None:
+    last = encode(CreateMessage(event_id="e", item_id="i", role="assistant", text="Hello"))
+    assert "previous_item_id" not in last
+    placed = encode(CreateMessage(event_id="e", item_id="i", role="assistant", text="Hello", previous_item_id="root"))
+    assert placed == {**last, "previous_item_id": "root"}

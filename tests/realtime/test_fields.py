@@ -10,6 +10,7 @@ from voicebotd.realtime.fields import (
     as_amount,
     as_whole,
     identifier,
+    is_number,
     nested,
     one_line,
     optional_nested,
@@ -93,3 +94,13 @@ def test_a_key_that_the_other_side_repeats_is_taken_out() -> None:
     assert without(key, f"bad key {key}!") == "bad key [key]!"
     assert without(key, "bad key") == "bad key"
     assert without("x", "an x for a local server") == "an x for a local server"
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.5, EXACT_INT, -EXACT_INT])
+def test_a_number_that_can_be_calculated_with_is_one(value: object) -> None:
+    assert is_number(value)
+
+
+@pytest.mark.parametrize("value", [True, "7", None, float("nan"), float("inf"), 10**400, -(10**400)])
+def test_anything_else_is_no_number(value: object) -> None:
+    assert not is_number(value)

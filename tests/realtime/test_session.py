@@ -24,6 +24,7 @@ from voicebotd.realtime.session import (
     WantedSession,
     apply,
     full_update,
+    keeping_live_changes,
     live_update,
     reasons,
 )
@@ -237,3 +238,11 @@ def test_a_server_that_the_service_is_to_reach_is_named_with_the_functions_also_
         {"type": "mcp", "server_label": "mail", "connector_id": "connector_gmail", "require_approval": "never"}
     ]
     assert "authorization" not in repr(server)
+
+
+def test_a_new_configuration_keeps_what_people_change_while_a_session_runs() -> None:
+    configured = replace(CONFIG, voice="cedar", instructions="As configured")
+    quick = TurnDetection(threshold=0.7)
+    wanted = replace(CONFIG, instructions="Be brief", turn_detection=quick, tools=(TOOL,), voice="marin")
+    kept = keeping_live_changes(configured, wanted)
+    assert kept == replace(configured, instructions="Be brief", turn_detection=quick, tools=(TOOL,))
