@@ -22,10 +22,9 @@ from voicebotd.conversation.turns import Turns
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
     """An answer that a lost session did not give. `spoken`: what it answers was said aloud, so that a new session which
-    hears it again makes a turn of it. `goes_on`: it is being said yet. `words`: what the model is told with it."""
+    hears it again makes a turn of it. `goes_on`: it is being said yet."""
 
     request: Request
-    words: str = ""
     spoken: bool = False
     goes_on: bool = False
 
@@ -82,7 +81,7 @@ class Debts:
         if verdict is Verdict.TELL:
             return [fx.PlayCue(cue="trouble")]
         words = INSTRUCTIONS.get(verdict, "")
-        again = responses.again(self._ids.event(), as_asked=not words)
+        again = replace(responses.again(self._ids.event(), as_asked=not words), words=words)
         return [*self._tell(words), *responses.first(again)]
 
     def _tell(self, words: str) -> list[fx.Effect]:
@@ -110,7 +109,7 @@ class Debts:
             spoken = self.context.unanswered is not None and owed.purpose == "answer"
             self.owed = Owed(request=owed, spoken=spoken)
         elif begun and responses.generating and responses.purpose != "filler":
-            self.owed = Owed(request=Request(event_id=""), words=GO_ON)
+            self.owed = Owed(request=Request(event_id="", words=GO_ON))
 
     def promise(self, *, committed: bool) -> None:
         """What was said aloud is over while there is no session; it is a turn if `committed`."""
@@ -143,7 +142,7 @@ class Debts:
         owed, self.owed = self.owed, None
         if owed is None:
             return []
-        told = self._tell(owed.words)
+        told = self._tell(owed.request.words)
         return [*told, *self._responses.submit(replace(owed.request, event_id=self._ids.event()))]
 
     def pay_unheard(self) -> list[fx.Effect]:

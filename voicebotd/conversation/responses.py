@@ -42,11 +42,15 @@ Purpose = Literal["answer", "outputs", "filler"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A response that somebody wants. `reply_to` is the command to answer, if any; `tried`: it failed once."""
+    """A response that somebody wants. `reply_to` is the command to answer, if any; `tried`: it failed once.
+
+    `words`: the model is told them with it, by a message; a session that knows nothing of that is told again.
+    """
 
     event_id: str
     purpose: Purpose = "answer"
     instructions: str | None = None
+    words: str = ""
     output: Modality | None = None
     reply_to: int | None = None
     wait: bool = False

@@ -192,7 +192,10 @@ class Turns:
     def told(self) -> list[Effect]:
         """It has answered: what it made no turn of was part of another."""
         missing, self._again = self._again, deque()
-        return [effect for item_id in missing for effect in self._change(item_id, status="failed")]
+        effects = [effect for item_id in missing for effect in self._change(item_id, status="failed")]
+        for item_id in missing:
+            self._open.pop(item_id, None)  # no other session is to be told of it
+        return effects
 
     def text_of(self, item_id: str) -> str:
         return self._text.get(item_id, "")
