@@ -93,7 +93,7 @@ def test_of_an_answer_that_exists_the_rest_is_owed() -> None:
     room.response(ASKED)
     room.debts.exists("r1")
     assert room.debts.context.unanswered is None
-    assert room.lost() == Owed(request=Request(event_id=""), words=GO_ON)
+    assert room.lost() == Owed(request=Request(event_id="", words=GO_ON))
 
 
 def test_only_the_answer_that_is_being_made_exists() -> None:
@@ -203,6 +203,18 @@ def test_the_rest_of_an_answer_is_asked_for_by_a_message_so_that_the_cache_serve
     assert messages(told) == ["Hello", "La la", RESUMED, GO_ON]
     (create,) = creates(told)
     assert create.instructions is None
+
+
+def test_the_rest_of_an_answer_is_asked_for_by_a_message_of_each_session_that_there_is() -> None:
+    room = Room()
+    room.turn()
+    room.response(ASKED)
+    room.debts.exists("r1")
+    room.lost()
+    (create,) = creates(room.resume())
+    room.responses.created(ResponseCreated(response_id="r2", metadata=create.metadata))
+    room.lost()
+    assert messages(room.resume())[-1] == GO_ON
 
 
 def test_calls_that_are_not_done_with_are_told_by_their_own_room_only() -> None:

@@ -290,6 +290,7 @@ def test_turns_that_were_heard_again_as_one_are_one_when_it_is_answered() -> Non
     turns.visitor_said("x1", "Well, tomorrow.")
     (failed,) = records(turns.told())
     assert (failed.item_id, failed.status, failed.generated_text) == ("u2", "failed", "")
+    assert [record.item_id for record in turns.so_far()] == ["u1"], "no other session is told of it"
     assert turns.told() == []
 
 
