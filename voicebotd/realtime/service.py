@@ -77,7 +77,7 @@ class OpenAIService(BaseService):
         self._state: LinkState = "off"
         self._present: Opened | None = None
         self._succession = Succession(
-            self._open_another, backoff=Backoff(pace), rng=rng, on_event=on_event, shown=self._shown, log=log
+            self._open_second, backoff=Backoff(pace), rng=rng, on_event=on_event, shown=self._shown, log=log
         )
         self._dropped: asyncio.Future[Failure] | None = None
         self._retry_at = 0.0
@@ -243,6 +243,20 @@ class OpenAIService(BaseService):
         endpoint, config = self._next or (self._endpoint, self._session.config)
         config = keeping_live_changes(config, self._session.config)
         return await self._opener.open(endpoint, config, listener=self._decoded, group=group)
+
+    async def _open_second(self, group: asyncio.TaskGroup) -> Opened:
+        """Open a session beside the present one, and tell it what was changed meanwhile. Raises LinkDown."""
+        opened = await self._open_another(group)
+        wanted = self._session.config
+        if keeping_live_changes(opened.config, wanted) != opened.config:
+            changes = UpdateSession(
+                event_id="meanwhile",
+                instructions=wanted.instructions,
+                turn_detection=wanted.turn_detection,
+                tools=wanted.tools,
+            )
+            opened.link.send(changes)
+        return opened
 
     async def _one_session(self, group: asyncio.TaskGroup, opened: Opened, *, follows: bool) -> Failure | Opened:
         """Hold a session until it is lost, or followed by the one that is returned."""

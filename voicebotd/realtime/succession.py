@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from voicebotd.conversation.events import Event, SuccessorFailed, SuccessorReady
-from voicebotd.realtime.backoff import Backoff
+from voicebotd.realtime.backoff import Backoff, Failure
 from voicebotd.realtime.link import LinkDown
 from voicebotd.realtime.opened import Opened
 
@@ -72,6 +72,7 @@ class Succession:
     def _take(self) -> Opened:
         taken, self.waiting = self.waiting, None
         assert taken is not None
+        self._backoff.completed()
         return taken
 
     async def _until_due(self, present: Opened) -> None:
@@ -84,15 +85,19 @@ class Succession:
         try:
             return await self._open(group)
         except LinkDown as down:
-            retry = self._backoff.decide(down.failure, self._rng.random())
-            self._asked.clear()
-            reason = self._shown(retry.message)
-            self._log.warning("no second session", reason=reason, retry_in_s=round(retry.delay_s, 1))
-            self._on_event(SuccessorFailed(reason=reason))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(retry.delay_s):
-                    await self._asked.wait()
+            await self._failed(down.failure)
             return None
+
+    async def _failed(self, failure: Failure) -> None:
+        """Tell it, and wait before the next attempt, unless somebody asks for one."""
+        retry = self._backoff.decide(failure, self._rng.random())
+        self._asked.clear()
+        reason = self._shown(retry.message)
+        self._log.warning("no second session", reason=reason, retry_in_s=round(retry.delay_s, 1))
+        self._on_event(SuccessorFailed(reason=reason))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(retry.delay_s):
+                await self._asked.wait()
 
     async def _waited(self, present: Opened, successor: Opened) -> bool:
         """Keep it until it is to take over. False: it died before that."""
@@ -108,7 +113,7 @@ class Succession:
         if self._go.is_set() and not successor.serving.done():
             return True
         self.waiting = None
-        self._on_event(SuccessorFailed(reason="the second session was lost while it waited"))
+        await self._failed(successor.serving.result())
         return False
 
     def _discard(self) -> None:
