@@ -248,7 +248,9 @@ class Visit:
                 case fx.CloseLink():
                     self._wanted, self.session = False, None
                 case fx.DropLink():
-                    self._later(None, 0.01, ev.LinkLost(reason=effect.reason, retry_in_s=0.3))
+                    self._later(
+                        None, 0.01, ev.LinkLost(reason=effect.reason, retry_in_s=0.3, unheard_s=effect.unheard_s)
+                    )
                     self.session, self._connects_at_s = None, self.box.now_s + CONNECT_MS / 1000
                 case fx.OpenSuccessor():
                     self.offer()
