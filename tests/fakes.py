@@ -82,6 +82,7 @@ class FakeLink:
         self.tools: list[str] = []
         """Names of the functions that the session has."""
         self.responses = 0
+        self.sessions = 1
         self.retries = 0
         self.view = ev.SessionView(instructions="", turn_detection=ev.TurnDetection())
         self.status = LinkStatus(
@@ -112,7 +113,15 @@ class FakeLink:
     async def connect(self) -> None:
         if self.ready:
             self.status = replace(self.status, state="ready", session_age_s=1.25)
-            self.post(ev.LinkReady(session_id="s", model="m", session=self.view))
+            self.post(ev.LinkReady(session_id=f"s{self.sessions}", model="m", session=self.view))
+
+    def open_successor(self) -> None:
+        waits = ev.SuccessorReady(within_s=DEADLINE_S)
+        self.post(waits if self.ready else ev.SuccessorFailed(reason="nobody is there"))
+
+    def succeed(self) -> None:
+        self.sessions += 1
+        self.post(ev.LinkReady(session_id=f"s{self.sessions}", model="m", session=self.view))
 
     async def disconnect(self) -> None:
         self.status = replace(self.status, state="off", session_age_s=None)

@@ -37,6 +37,7 @@ class World:
             tools=Functions(self),
             publish=lambda topic, data: self.note(f"publish {topic}", data),
             record=lambda record: self.note("record", record),
+            cue=lambda cue: cue.encode(),
         )
 
     def note(self, what: str, detail: Any = None) -> None:
@@ -59,6 +60,15 @@ class World:
     async def disconnect(self) -> None:
         self.note("disconnect")
 
+    def drop(self, reason: str, unheard_s: float) -> None:
+        self.note("drop", (reason, unheard_s))
+
+    def open_successor(self) -> None:
+        self.note("open successor")
+
+    def succeed(self) -> None:
+        self.note("succeed")
+
     def send(self, effect: Any) -> None:
         self.note(type(effect).__name__, effect)
 
@@ -79,6 +89,14 @@ class World:
 
     def detect(self, *, voice: bool, turns: fx.TurnRule | None) -> None:
         self.note("detect", (voice, turns))
+
+    def ready(self, session: ev.SessionView = SESSION, session_id: str = "s") -> None:
+        self.manager.post(ev.LinkReady(session_id=session_id, model="m", session=session))
+
+    def sent(self) -> list[bytes]:
+        """The audio that the service was sent, piece by piece."""
+        audio = [detail for name, detail in self.notes if name in ("AppendAudio", "audio")]
+        return [getattr(one, "pcm", one) for one in audio]
 
     async def start(self, session: ev.SessionView = SESSION) -> None:
         await self.manager.command(lambda number: cmd.StartConversation(request_id=number, conversation_id="c"))
@@ -226,6 +244,83 @@ async def test_speech_over_a_reply_shapes_it_and_a_local_detector_is_asked_for_e
         world.manager.post(ev.PlayoutStarted(item_id="a", content_index=0))
         world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=0))
         assert await world.noted("shape") == (-12.0, False)
+
+
+@pytest.mark.asyncio
+async def test_what_the_visitor_is_saying_when_a_session_is_lost_goes_before_what_is_heard_by_the_next() -> None:
+    async with running(World()) as world:
+        await world.start()
+        frames = [bytes([number]) * 480 for number in range(130)]
+        for frame in frames[:20]:
+            world.manager.hear(frame)
+        world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=50))
+        await world.until(lambda: world.manager.snapshot().state == "hearing")
+        for frame in frames[20:100]:
+            world.manager.hear(frame)
+        world.manager.post(ev.LinkLost(reason="gone"))
+        await world.until(lambda: world.manager.snapshot().state == "connecting")
+        for frame in frames[100:129]:
+            world.manager.hear(frame)
+        world.notes.clear()
+        world.ready()
+        await world.noted("AppendAudio")
+        world.manager.hear(frames[129])
+        sent = world.sent()
+        assert b"".join(sent) == b"".join(frames[5:])
+        assert sent[-1] == frames[129]
+        assert max(map(len, sent)) == 500 * 48, "servers refuse messages that are too big"
+
+
+@pytest.mark.asyncio
+async def test_between_two_sessions_nothing_is_sent_and_the_next_is_told_first_what_was_heard_meanwhile() -> None:
+    async with running(World()) as world:
+        await world.start()
+        world.manager.hear(b"\1" * 480)
+        asking = asyncio.create_task(world.manager.command(lambda number: cmd.RollSession(request_id=number)))
+        await world.noted("open successor")
+        world.manager.post(ev.SuccessorReady(within_s=60.0))
+        await world.noted("succeed")
+        world.notes.clear()
+        world.manager.hear(b"\2" * 480)
+        assert world.notes == []
+        world.ready(session_id="s2")
+        assert await asking == {"session_id": "s2"}
+        world.manager.hear(b"\3" * 480)
+        assert world.sent() == [b"\1" * 480 + b"\2" * 480, b"\3" * 480]
+
+
+@pytest.mark.asyncio
+async def test_where_the_next_session_died_just_then_the_present_one_hears_what_was_said_meanwhile() -> None:
+    async with running(World()) as world:
+        await world.start()
+        world.manager.hear(b"\1" * 480)
+        world.manager.post(ev.SuccessorReady(within_s=60.0))
+        await world.noted("succeed")
+        world.notes.clear()
+        world.manager.hear(b"\2" * 480)
+        world.manager.post(ev.SuccessorFailed(reason="reset"))
+        await world.noted("AppendAudio")
+        world.manager.hear(b"\3" * 480)
+        assert world.sent() == [b"\2" * 480, b"\3" * 480]
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_is_of_no_use_is_dropped() -> None:
+    policy = Policy(instructions="", turn_detection=ev.TurnDetection(), answer_within_s=0.001)
+    async with running(World(policy)) as world:
+        await world.start()
+        world.manager.post(ev.SpeechStarted(item_id="u", audio_start_ms=0))
+        world.manager.post(ev.SpeechStopped(item_id="u", audio_end_ms=1))
+        reason, _ = await world.noted("drop")
+        assert reason == "the service did not answer in time"
+
+
+@pytest.mark.asyncio
+async def test_the_visitor_is_told_by_a_sound_that_there_is_no_link() -> None:
+    async with running(World()) as world:
+        await world.start()
+        world.manager.post(ev.LinkLost(reason="gone", fatal=True))
+        assert await world.noted("play") == ("cue:link_lost", 0, b"link_lost")
 
 
 @pytest.mark.asyncio

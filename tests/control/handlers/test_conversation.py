@@ -22,6 +22,30 @@ async def test_start_begins_a_conversation_that_stop_ends_with_a_summary(open_bo
     assert summary["usd"] == 0.0
 
 
+async def test_roll_goes_on_in_another_session_and_tells_which(open_box):
+    async with open_box() as box:
+        await box.start()
+        conversation_id = box.manager.snapshot().conversation_id
+        assert await box.call("conversation.roll") == {"session_id": "s2"}
+        assert await box.call("conversation.roll") == {"session_id": "s3"}
+        assert box.manager.snapshot().conversation_id == conversation_id
+    states = [data["state"] for topic, data in box.published if topic == "state"]
+    assert states == ["connecting", "listening"], "nobody notices"
+
+
+async def test_a_roll_that_cannot_be_is_refused_and_the_conversation_goes_on(open_box, fakes):
+    async with open_box() as box:
+        with pytest.raises(fakes.RefusedError) as refused:
+            await box.call("conversation.roll")
+        assert refused.value.kind == "conversation.not_running"
+        await box.start()
+        box.link.ready = False
+        with pytest.raises(fakes.RefusedError, match="nobody is there") as refused:
+            await box.call("conversation.roll")
+        assert (refused.value.kind, refused.value.retryable) == ("link.unavailable", True)
+        assert box.state == "listening"
+
+
 async def test_each_conversation_has_an_id_of_its_own(open_box):
     async with open_box() as box:
         first = await box.start()
