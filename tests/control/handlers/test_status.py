@@ -118,6 +118,14 @@ async def test_what_the_server_lacks_is_told(open_box):
     assert (link["server"], link["missing"], link["unsent"]) == ("grok", list(lacking), 3)
 
 
+async def test_it_tells_how_often_one_session_followed_another_and_how_often_one_was_lost(open_box):
+    async with open_box() as box:
+        await box.start()
+        box.link.status = replace(box.link.status, rollovers=3, reconnects=2)
+        link = (await box.call("status.get"))["link"]
+    assert (link["rollovers"], link["reconnects"]) == (3, 2)
+
+
 async def test_the_conversation_began_as_long_ago_as_it_lasts(open_box):
     async with open_box() as box:
         await box.start()
