@@ -607,3 +607,11 @@ def test_an_approval_that_nobody_gives_is_refused_when_its_time_is_over() -> Non
         if isinstance(one, fx.SetTimer) and one.name.startswith("remote:")
     ]
     assert any(isinstance(one, fx.AnswerApproval) for one in box.do(ev.TimerFired(name=timer.name)))
+
+
+def test_a_service_that_hears_nothing_is_asked_and_then_left() -> None:
+    box = Box().live()
+    box.do(ev.VoiceStarted(), ev.VoiceStopped())
+    assert box.do(ev.TimerFired(name="pulse.asked")) == [], "nobody asked yet"
+    assert len(only(box.wait(5300), fx.UpdateSession)) == 1
+    assert [one.reason for one in only(box.wait(5100), fx.DropLink)] == ["the service hears nothing any more"]

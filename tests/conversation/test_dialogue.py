@@ -539,3 +539,16 @@ def test_the_answer_to_a_turn_is_made_of_the_outputs_too_and_owed_if_the_session
     talk.dialogue.wants_answer(Spoken(began_s=10.0, start_ms=500, end_ms=1500))
     assert not talk.dialogue.owes_outputs
     assert talk.dialogue.debts.context.unanswered is not None
+
+
+def test_an_answer_is_whole_when_each_spoken_part_that_began_has_ended() -> None:
+    talk = Talk()
+    talk.created()
+    assert (talk.dialogue.has_begun, talk.dialogue.is_whole) == (False, False)
+    talk.item()
+    talk.delta()
+    assert (talk.dialogue.has_begun, talk.dialogue.is_whole) == (True, False)
+    talk.handle(ev.AudioDone(response_id="r1", item_id="a1", content_index=0))
+    assert talk.dialogue.is_whole
+    talk.item("a2", index=1)
+    assert not talk.dialogue.is_whole, "another was announced"

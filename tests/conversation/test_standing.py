@@ -339,3 +339,12 @@ def test_what_is_changed_unasked_is_answered_to_nobody() -> None:
     assert desk.awaits_turn_detection
     assert answers(desk.updated(view())) == []
     assert not desk.awaits_turn_detection
+
+
+def test_a_question_changes_nothing_and_is_answered_in_its_turn() -> None:
+    desk = standing()
+    desk.updated(view())
+    assert desk.ask("e1") == [UpdateSession(event_id="e1")]
+    desk.set_instructions(SetInstructions(request_id=1, text="Speak French."), "e2", ready=True)
+    assert desk.updated(view()) == [], "nobody is told that nothing changed"
+    assert len(answers(desk.updated(view("Speak French.")))) == 1
