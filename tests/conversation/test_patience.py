@@ -126,9 +126,8 @@ def test_a_timer_that_was_cancelled_meanwhile_does_nothing() -> None:
 
 def test_an_answer_that_came_whole_is_over_though_its_end_was_lost() -> None:
     box = asked(signs_within_s=10.0)
-    box.do(ev.ResponseCreated(response_id="r1"))
-    box.do(ev.OutputItemAdded(response_id="r1", item_id="a1", output_index=0, item_type="message"))
-    box.do(delta(), ev.AudioDone(response_id="r1", item_id="a1", content_index=0))
-    over = box.wait(10_100)
+    box.reply(deltas=1)
+    box.do(ev.AudioDone(response_id="r1", item_id="a1", content_index=0))
+    over = box.wait(12_100)
     assert (errors(over), only(over, fx.DropLink)) == ([], [])
     assert "signs" not in box.timers
