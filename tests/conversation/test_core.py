@@ -615,3 +615,12 @@ def test_a_service_that_hears_nothing_is_asked_and_then_left() -> None:
     assert box.do(ev.TimerFired(name="pulse.asked")) == [], "nobody asked yet"
     assert len(only(box.wait(5300), fx.UpdateSession)) == 1
     assert [one.reason for one in only(box.wait(5100), fx.DropLink)] == ["the service hears nothing any more"]
+
+
+def test_a_service_that_answers_the_question_is_left_alone() -> None:
+    box = Box().live()
+    box.do(ev.VoiceStarted())
+    assert len(only(box.wait(5300), fx.UpdateSession)) == 1
+    box.confirmed()
+    assert only(box.wait(60_000), fx.DropLink) == []
+    assert box.do(ev.TimerFired(name="pulse.asked")) == []

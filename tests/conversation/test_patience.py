@@ -131,3 +131,10 @@ def test_an_answer_that_came_whole_is_over_though_its_end_was_lost() -> None:
     over = box.wait(12_100)
     assert (errors(over), only(over, fx.DropLink)) == ([], [])
     assert "signs" not in box.timers
+
+
+def test_an_answer_that_does_not_begin_is_given_up_sooner_than_one_that_stops() -> None:
+    box = asked(begins_within_s=5.0, signs_within_s=20.0)
+    box.do(ev.ResponseCreated(response_id="r1"))
+    assert errors(box.wait(4900)) == []
+    assert len(only(box.wait(200), fx.DropLink)) == 1

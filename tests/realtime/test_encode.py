@@ -189,3 +189,15 @@ def test_a_message_is_put_at_the_end_or_in_its_place() -> None:
     assert "previous_item_id" not in last
     placed = encode(CreateMessage(event_id="e", item_id="i", role="assistant", text="Hello", previous_item_id="root"))
     assert placed == {**last, "previous_item_id": "root"}
+
+
+@pytest.mark.parametrize(
+    ("effect", "message"),
+    [
+        (DeleteItem(event_id="e", item_id="i"), {"type": "conversation.item.delete", "item_id": "i"}),
+        (CommitInput(event_id="e"), {"type": "input_audio_buffer.commit"}),
+        (ClearInput(event_id="e"), {"type": "input_audio_buffer.clear"}),
+    ],
+)
+def test_what_is_short_is_said_shortly(effect: ToService, message: dict[str, Any]) -> None:
+    assert encode(effect) == {**message, "event_id": "e"}
