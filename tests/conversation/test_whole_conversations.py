@@ -122,9 +122,10 @@ def _is_of_visitor(effect: fx.Effect) -> bool:
 EVENTS_OF_A_VISIT = st.one_of(
     st.tuples(st.just("says"), st.sampled_from([1600, 2000, 3000])),
     st.tuples(st.just("says and goes on"), st.sampled_from([1600, 3000])),
+    st.tuples(st.just("coughs"), st.sampled_from([150, 400])),
     st.tuples(st.just("types"), st.sampled_from([0, 300, 2000])),
     st.tuples(st.just("presses"), st.sampled_from([0, 400, 3000])),
-    st.tuples(st.just("waits"), st.sampled_from([50, 400, 900, 2000, 5000])),
+    st.tuples(st.just("waits"), st.sampled_from([50, 400, 900, 2000, 5000, 15_000])),
     st.tuples(st.just("loses"), st.sampled_from([100, 300, 1000, 4000])),
     st.tuples(st.just("is dead"), st.sampled_from([500, 2000, 6000])),
     st.tuples(st.just("follows"), st.sampled_from([0.2, 3.0])),
@@ -132,19 +133,21 @@ EVENTS_OF_A_VISIT = st.one_of(
 KINDS = {
     "confirm": Box,
     "immediate": lambda: Box(mode="immediate"),
-    "off": lambda: Box(mode="off"),
     "short silence": lambda: Box(ev.TurnDetection(silence_duration_ms=500)),
     "the box detects": lambda: Box(ev.TurnDetection(type="local")),
+    "the box dozes": lambda: Box(idle_hangup_s=12.0),
 }
 
 
-def happen(visit: Visit, sentence: str, what: str, how: Any) -> None:
+def happen(visit: Visit, sentence: str, what: str, how: Any) -> None:  # noqa: C901 (one flat case for each event)
     live = visit.session is not None
     match what:
         case "says":
             visit.says(sentence, how).wait(how)
         case "says and goes on":
             visit.says(sentence, how).wait(how // 2)
+        case "coughs":
+            visit.coughs(sentence, how).wait(how)
         case "types" if live and visit.box.state is State.LISTENING:
             visit.types(sentence).wait(how)
         case "presses" if live:
@@ -168,7 +171,12 @@ def happen(visit: Visit, sentence: str, what: str, how: Any) -> None:
 def test_every_sentence_of_a_visit_is_answered_once_and_none_twice(kind: str, events: Actions) -> None:
     visit = Visit(KINDS[kind](), "w2").begin()
     for number, (what, how) in enumerate(events):
-        while visit.is_speaking and what in ("says", "says and goes on", "presses"):  # one sentence after another
+        while visit.is_speaking and what in (
+            "says",
+            "says and goes on",
+            "presses",
+            "coughs",
+        ):  # one sentence after another
             visit.wait(50)
         happen(visit, f"w{number}", what, how)
     visit.quiet().quiet().is_well()

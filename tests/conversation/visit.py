@@ -82,6 +82,7 @@ class Visit:
         self.session: Session | None = None
         self.successor: Session | None = None
         self.sessions: list[Session] = []
+        self.noises: set[str] = set()
         self.sounded: list[str] = []
         """The responses of which something sounded, in order."""
         self.executed: list[str] = []
@@ -112,6 +113,10 @@ class Visit:
         """The visitor begins a sentence now; it goes on while time passes."""
         self.speech.add(sentence, self._frames, ms // FRAME_MS)
         return self
+
+    def coughs(self, noise: str, ms: int = 200) -> Visit:
+        self.noises.add(noise)
+        return self.says(noise, ms)
 
     def types(self, sentence: str) -> Visit:
         """Somebody types a sentence that is to be answered."""
@@ -329,11 +334,17 @@ class Visit:
         return [record.generated_text for record in self.history if record.role == role and record.generated_text]
 
     def is_well(self) -> None:
-        """Every sentence was answered, once and whole, and nothing else was; the history knows each once."""
-        assert sorted(self.answered) == sorted(self.speech.lengths), "every sentence is answered, once and whole"
-        assert [] not in self.answers, "nothing is answered that nobody said"
+        """Every sentence was answered, once and whole, and nothing else was; the history knows each once. A noise may
+        have been taken for a sentence, once."""
+        sentences = sorted(word for word in self.speech.lengths if word not in self.noises)
         words = [word for text in self.said() for word in text.split()]
-        assert sorted(words) == sorted(self.speech.lengths), "every sentence is in the history, once and whole"
+        for found, where in ((self.answered, "answered"), (words, "in the history")):
+            assert sorted(word for word in found if word not in self.noises) == sentences, (
+                f"all are {where}, once, whole"
+            )
+            noises = [word for word in found if word in self.noises]
+            assert len(noises) == len(set(noises)), f"no noise is {where} twice"
+        assert [] not in self.answers, "nothing is answered that nobody said"
         assert len(self.executed) == len(set(self.executed)), "no function is executed twice"
         assert (self._loudspeaker.gain_db, self._loudspeaker.paused) == (0.0, False)
         assert self.box.state in (State.LISTENING, State.DOZING)
