@@ -91,6 +91,16 @@ TABLE = {
         ],
         "from nine to five",
     ),
+    "tools approve": (
+        ["tools", "approve", "a1"],
+        [("tools.approve", {"approval_request_id": "a1", "approve": True})],
+        "docs: pay may be called",
+    ),
+    "tools deny": (
+        ["tools", "deny", "a1", "--reason", "no"],
+        [("tools.approve", {"approval_request_id": "a1", "approve": False, "reason": "no"})],
+        "docs: pay may be called",  # as this daemon says, whatever it is asked
+    ),
     "appointments list": (["appointments", "list"], [("appointments.list", {})], "Anna Meyer"),
     "appointments export": (["appointments", "export"], [("appointments.export", {})], "BEGIN:VCALENDAR"),
     "appointments cancel": (
