@@ -166,7 +166,7 @@ def happen(visit: Visit, sentence: str, what: str, how: Any) -> None:  # noqa: C
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(events=st.lists(EVENTS_OF_A_VISIT, max_size=8))
 def test_every_sentence_of_a_visit_is_answered_once_and_none_twice(kind: str, events: Actions) -> None:
     visit = Visit(KINDS[kind](), "w2").begin()
