@@ -221,7 +221,7 @@ async def test_when_the_first_session_dies_the_one_that_waits_takes_over_at_once
 
 @pytest.mark.asyncio
 async def test_a_first_session_that_was_dead_for_a_while_says_for_how_long_it_heard_nothing() -> None:
-    timing = Timing(ping_interval_s=0.2, ping_timeout_s=0.2, close_timeout_s=0.05)
+    timing = Timing(ping_interval_s=0.1, ping_timeout_s=1.0, close_timeout_s=0.05)
     async with playing(timing=timing) as case:
         first = await case.ready()
         await case.beside()
