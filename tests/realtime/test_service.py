@@ -118,7 +118,7 @@ async def test_a_session_that_the_service_refuses_is_a_failure_that_names_the_pa
 @pytest.mark.asyncio
 @pytest.mark.parametrize("greets", [False, True])
 async def test_a_handshake_that_does_not_come_to_its_end_has_a_deadline(greets: bool) -> None:
-    async with playing(timing=Timing(connect_timeout_s=0.2, close_timeout_s=0.1), provider="rehearsal") as case:
+    async with playing(timing=Timing(connect_timeout_s=1.5, close_timeout_s=0.1), provider="rehearsal") as case:
         peer = await case.peer()
         if greets:
             await peer.greet()
@@ -129,7 +129,7 @@ async def test_a_handshake_that_does_not_come_to_its_end_has_a_deadline(greets: 
 
 @pytest.mark.asyncio
 async def test_a_session_that_an_unknown_server_never_confirms_begins_without_and_says_so() -> None:
-    async with playing(timing=Timing(connect_timeout_s=0.4, close_timeout_s=0.1)) as case:
+    async with playing(timing=Timing(connect_timeout_s=1.5, close_timeout_s=0.1)) as case:
         peer = await case.peer()
         await peer.greet()
         ready = await case.heard.wait_for(LinkReady)

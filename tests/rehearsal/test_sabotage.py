@@ -465,10 +465,11 @@ async def test_the_server_ends_soon_whatever_its_clients_do(serve: Any) -> None:
 
 
 async def try_to_converse(server: RehearsalServer) -> None:
-    """What a client makes of it is not the question here."""
+    """What a client makes of it is not the question here. It stays: a session's age may come after its conversation."""
     try:
         async with opened(server) as link:
             await converse(link)
+            await link.wait_closed()
     except (OSError, TimeoutError, ConnectionClosed, InvalidStatus, InvalidMessage, ValueError):
         return
 
