@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from faultrig.questions import QUESTION_MS, Ear, question
-from voicebotd.rehearsal.brain import Call, Line
+from voicebotd.rehearsal.brain import Answer, Call, Line, Question
 from voicebotd.rehearsal.script import Script, ScriptBrain, Turn
 from voicebotd.rehearsal.server import BrainFactory, parrot_brain
 from voicebotd.tools.sources import from_functions
@@ -22,6 +22,7 @@ from voicebotd.tools.toolbox import Toolbox, Wish
 FIRST_ANSWER = 1000
 """Scripted answers sound like the questions from here on."""
 ANSWER_MS = 2400
+ENDS = "it."
 BOOKING_S = 0.2
 """Real seconds, since functions run on a loop of their own, which nobody hurries."""
 
@@ -74,7 +75,7 @@ def parrot() -> Course:
 
 
 def answer_text(number: int) -> str:
-    return f"Answer {number}, and it has ten words in it."
+    return f"Answer {number}, and it has ten words in {ENDS}"
 
 
 def scripted(questions: int, *, bookings: Collection[int] = ()) -> Course:
@@ -90,7 +91,7 @@ def scripted(questions: int, *, bookings: Collection[int] = ()) -> Course:
     script = Script(turns=tuple(turns), idle=nothing, out_of_band=nothing, waiting=nothing)
     booked: list[int] = []
     return Course(
-        brain=lambda: ScriptBrain(script),
+        brain=lambda: _Attentive(script),
         words=lambda number: answer_text(number).split(),
         first_sound=FIRST_ANSWER,
         answer_ms=ANSWER_MS,
@@ -98,6 +99,17 @@ def scripted(questions: int, *, bookings: Collection[int] = ()) -> Course:
         bookings=frozenset(bookings),
         booked=booked,
     )
+
+
+class _Attentive(ScriptBrain):
+    """Asked to go on with an answer of which every word was said, it has nothing to add: a session may end between
+    the last word and the end of its sound, and its client cannot know that no word was to follow."""
+
+    def answer(self, question: Question) -> Answer:
+        last = question.past[-1] if question.past else None
+        if last is not None and last.kind == "assistant" and last.text.endswith(ENDS):
+            return Answer(parts=())
+        return super().answer(question)
 
 
 def _booking(booked: list[int]) -> Toolbox:
