@@ -17,3 +17,5 @@ def test_a_conversation_over_many_sessions_is_the_same_conversation() -> None:
     cut = hurried(lambda: talk(SECONDS, "expire=15.5"), pace=PACE)
     assert (whole.sessions, cut.sessions >= 3) == (1, True)
     assert cut.transcript == whole.transcript
+    assert whole.asked_in_vain == 0
+    assert cut.asked_in_vain < cut.sessions

@@ -40,6 +40,8 @@ class Course:
     """The numbers of the questions for which something is booked before they are answered."""
     booked: list[int] = field(default_factory=list)
     """What was booked."""
+    asked_in_vain: list[str] = field(default_factory=list)
+    """The answers that were whole when the model was asked for more. Each session that is lost excuses one."""
 
     def wrongly_booked(self, questions: int) -> list[int]:
         """What was booked more than once, or not at all, after so many questions."""
@@ -90,14 +92,16 @@ def scripted(questions: int, *, bookings: Collection[int] = ()) -> Course:
     nothing = Line(text="Nothing.", pcm=b"")
     script = Script(turns=tuple(turns), idle=nothing, out_of_band=nothing, waiting=nothing)
     booked: list[int] = []
+    asked_in_vain: list[str] = []
     return Course(
-        brain=lambda: _Attentive(script),
+        brain=lambda: _Attentive(script, asked_in_vain),
         words=lambda number: answer_text(number).split(),
         first_sound=FIRST_ANSWER,
         answer_ms=ANSWER_MS,
         toolbox=_booking(booked),
         bookings=frozenset(bookings),
         booked=booked,
+        asked_in_vain=asked_in_vain,
     )
 
 
@@ -105,9 +109,14 @@ class _Attentive(ScriptBrain):
     """Asked to go on with an answer of which every word was said, it has nothing to add: a session may end between
     the last word and the end of its sound, and its client cannot know that no word was to follow."""
 
+    def __init__(self, script: Script, asked_in_vain: list[str]) -> None:
+        super().__init__(script)
+        self._asked_in_vain = asked_in_vain
+
     def answer(self, question: Question) -> Answer:
         last = question.past[-1] if question.past else None
         if last is not None and last.kind == "assistant" and last.text.endswith(ENDS):
+            self._asked_in_vain.append(last.text)
             return Answer(parts=())
         return super().answer(question)
 

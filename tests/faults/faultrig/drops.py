@@ -131,3 +131,5 @@ def _judge(box: Box, course: Course, report: Report) -> None:
             report.problems.append(f"the history has {times} answers to question {number}")
     if wrong := course.wrongly_booked(report.questions):
         report.problems.append(f"booked more than once, or not at all: {wrong}")
+    if (times := len(course.asked_in_vain)) > report.drops:
+        report.problems.append(f"the model was asked to go on with a whole answer {times} times")

@@ -24,12 +24,14 @@ TURN_S = (QUESTION_MS + ANSWER_MS) / 1000 + 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
-    """`waits_ms`: for each answer the longest silence, before it or in it. `sessions`: how many it took."""
+    """`waits_ms`: for each answer the longest silence, before it or in it. `sessions`: how many it took.
+    `asked_in_vain`: how often the model was asked to go on with an answer that was whole."""
 
     transcript: tuple[tuple[str, str], ...]
     waits_ms: tuple[int, ...]
     seconds: float
     sessions: int
+    asked_in_vain: int
 
 
 async def talk(seconds: float, *faults: str) -> Talk:
@@ -51,6 +53,7 @@ async def talk(seconds: float, *faults: str) -> Talk:
             waits_ms=tuple(_wait_ms(box, said, number) for number in range(1, turns + 1)),
             seconds=box.now_s - began_s,
             sessions=sum(isinstance(event, LinkReady) for event, _ in box.events),
+            asked_in_vain=len(course.asked_in_vain),
         )
 
 
